@@ -1,0 +1,1 @@
+"""Networks that tell which of two digits is greater: their data, layers and training."""

@@ -1,0 +1,78 @@
+"""What a layer is, and the layers that all architectures have."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Weight(NamedTuple):
+    """A parameter and where its gradient goes: two tensors of one shape."""
+
+    value: Tensor
+    gradient: Tensor
+
+
+class Layer(Protocol):
+    """Turns a batch into another, and then the other's gradient into the batch's."""
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        """Compute the outputs, and keep what the gradient needs."""
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        """Turn the gradient of the last `forward`'s outputs into that of its inputs.
+
+        The gradients of the parameters are written on the way.
+        """
+
+
+class Chain:
+    """Layers one after the other."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = layers
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        for layer in self.layers:
+            inputs = layer.forward(inputs, training)
+        return inputs
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        for layer in reversed(self.layers):
+            gradient = layer.backward(gradient)
+        return gradient
+
+
+class Linear:
+    """The linear layers of R networks: `(R, B, inputs)` to `(R, B, outputs)`."""
+
+    def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
+        self.weight, self.bias, self.reads_pixels = weight, bias, reads_pixels
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.inputs = inputs
+        return torch.baddbmm(self.bias.value[:, None], inputs, self.weight.value.transpose(1, 2))
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.weight.gradient)
+        torch.sum(gradient, 1, out=self.bias.gradient)
+        # Nobody asks for the gradient of the pixels.
+        return gradient if self.reads_pixels else torch.bmm(gradient, self.weight.value)
+
+
+class ReLU:
+    """The positive part, of any shape; it overwrites its inputs."""
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.outputs = inputs.relu_()
+        return self.outputs
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return positive_part(gradient, self.outputs)
+
+
+def positive_part(gradient: Tensor, inputs: Tensor) -> Tensor:
+    """`gradient` where `inputs` are positive, else 0: one vectorised kernel, unlike `where`."""
+    result: Tensor = torch.ops.aten.threshold_backward(gradient, inputs, 0)
+    return result

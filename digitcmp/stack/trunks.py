@@ -1,0 +1,118 @@
+"""From the layers of `digitcmp.models` to the layers of a stack."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from digitcmp import architectures
+from digitcmp.stack.images import AveragePool, BatchNorm, Convolution, MaxPool, Residual
+from digitcmp.stack.layers import Chain, Layer, Linear, ReLU, Weight
+
+VECTOR = 64
+"""Numbers; a multiple of what any processor's vector registers hold."""
+
+
+class Parameters:
+    """All parameters of R models in one flat tensor, so that one kernel updates them all."""
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        stacked = [
+            torch.stack([each.detach() for each in same])
+            for same in zip(*(model.parameters() for model in models), strict=True)
+        ]
+        sizes = [tensor.numel() for tensor in stacked]
+        # Adam's kernel rounds what does not fill a vector otherwise: with none left over, a
+        # network's bits do not depend on its place in the stack.
+        padding = -sum(sizes) % VECTOR
+        self.values = torch.cat([*(tensor.flatten() for tensor in stacked), torch.zeros(padding)])
+        self.gradients = torch.zeros_like(self.values)
+        sizes.append(padding)
+        self._weights = {
+            parameter: Weight(value.view_as(like), gradient.view_as(like))
+            for parameter, like, value, gradient in zip(
+                models[0].parameters(), stacked, self.values.split(sizes),
+                self.gradients.split(sizes), strict=False,
+            )
+        }  # fmt: skip
+
+    def of(self, layer: nn.Module) -> tuple[Weight, Weight]:
+        """The weight and the bias of a layer of the first model, `(R, ...)` for all of them."""
+        return self._weights[layer.weight], self._weights[layer.bias]  # type: ignore[index]
+
+    def of_network(self, layer: nn.Module, network: int) -> tuple[Weight, Weight]:
+        """The same for one network of the stack."""
+        weight, bias = self.of(layer)
+        return (
+            Weight(weight.value[network], weight.gradient[network]),
+            Weight(bias.value[network], bias.gradient[network]),
+        )
+
+
+class Trunk:
+    """A trunk, or a head, of R networks: `(R, B, C, H, W)`, or features, to `(R, B, features)`.
+
+    Up to where the images are flattened every network goes by itself; from there, all at once.
+    """
+
+    def __init__(
+        self, layers: nn.Module, parameters: Parameters, networks: int, sides: int = 1
+    ) -> None:
+        found = list(layers.children())
+        flatten = next((i for i, each in enumerate(found) if isinstance(each, nn.Flatten)), -1)
+        self.flattens = flatten >= 0
+        self.chains = [
+            Chain(list(_image_layers(found[:flatten], parameters, network, sides)))
+            for network in range(networks if flatten > 0 else 0)
+        ]
+        self.linear = Chain(
+            [
+                Linear(*parameters.of(each), reads_pixels=self.flattens and i == 0 == flatten)
+                if isinstance(each, nn.Linear)
+                else ReLU()
+                for i, each in enumerate(found[flatten + 1 :])
+            ]
+        )
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        if self.chains:
+            maps = [
+                chain.forward(images, training)
+                for chain, images in zip(self.chains, inputs, strict=True)
+            ]
+            self.map_shape = maps[0].shape
+            inputs = torch.stack([each.flatten(1) for each in maps])
+        elif self.flattens:
+            inputs = inputs.flatten(2)
+        return self.linear.forward(inputs, training)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        gradient = self.linear.backward(gradient)
+        for chain, of_features in zip(self.chains, gradient, strict=False):
+            of_map = of_features.view(self.map_shape)
+            chain.backward(of_map.contiguous(memory_format=torch.channels_last))
+        return gradient
+
+
+def _image_layers(
+    layers: Iterable[nn.Module], parameters: Parameters, network: int, sides: int
+) -> Iterable[Layer]:
+    """The image layers of one network that compute what `layers` do."""
+    for layer in layers:
+        match layer:
+            case nn.Conv2d(padding=(int(padding), _)):
+                pixels = layer.in_channels <= 2
+                yield Convolution(*parameters.of_network(layer, network), padding, pixels)
+            case nn.BatchNorm2d(num_features=channels):
+                running = torch.zeros(channels), torch.ones(channels)
+                yield BatchNorm(*parameters.of_network(layer, network), running, sides)
+            case nn.ReLU():
+                yield ReLU()
+            case nn.MaxPool2d():
+                yield MaxPool()
+            case nn.AvgPool2d(kernel_size=int(size)):
+                yield AveragePool(size)
+            case architectures.Residual(convolutions=inner):
+                yield Residual(Chain(list(_image_layers(inner, parameters, network, sides))))
+            case _:
+                raise TypeError(f"no image layer stands for {layer}")

@@ -1,0 +1,129 @@
+"""Train a model on the pairs of each seed and measure how often it compares rightly.
+
+Source: the paper's training section: Adam, 25 epochs, reshuffled every epoch; accuracy on the test
+pairs after the last epoch.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from digitcmp import loss
+from digitcmp.models import OneBranch, TwoBranch, build
+from digitcmp.pairs import PooledDigits, pair_sets
+from digitcmp.stack import Adam, Stack, StackedPairs, concatenate
+
+EVALUATION_BATCH = 200
+"""Pairs in one evaluation batch: their images stay in the processor's cache."""
+
+_GLOBAL_GENERATOR = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What a cell of the grid fixes."""
+
+    learning_rate: float
+    batch_size: int
+    alpha: float | None
+    """Weight of the auxiliary loss; None for a model that has none."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What one training gave."""
+
+    seed: int
+    accuracy: float | None
+    """Fraction of test pairs compared rightly; None where the training diverged."""
+    validation_accuracy: float | None
+    """The same on the validation pairs."""
+    train_seconds: float
+    """Wall time of the epochs, without drawing pairs and without the evaluation. Trainings that
+    ran side by side share it equally."""
+    cpu_seconds: float
+    """Processor time of the same, over all threads."""
+    loss_curve: tuple[float, ...]
+    """Mean training loss of each epoch."""
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a loss or a logit left the finite numbers."""
+        return self.accuracy is None
+
+
+def train(
+    model: str,
+    hyperparameters: Hyperparameters,
+    digits: PooledDigits,
+    seeds: Sequence[int],
+    epochs: int,
+) -> list[TrainingResult]:
+    """Train `model` once per seed, side by side, and give the results in the order of the seeds.
+
+    A seed fixes the pairs drawn, the initial weights and the shuffling: its result is the same to
+    the bit whatever other seeds are given along, on one machine with one number of threads.
+
+    Raises KeyError for an unknown model.
+    """
+    sets = [pair_sets(digits, seed) for seed in seeds]
+    stack = Stack([initial_model(model, seed) for seed in seeds])
+    pairs = StackedPairs.of([each.train for each in sets], stack.sides)
+    wall, cpu = time.perf_counter(), time.process_time()
+    curves = _fit(stack, pairs, hyperparameters, seeds, epochs)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    tested = _accuracies(stack, StackedPairs.of([each.test for each in sets], stack.sides))
+    validated = _accuracies(stack, StackedPairs.of([each.validation for each in sets], stack.sides))
+    finite = curves.isfinite().all(1) & tested.isfinite() & validated.isfinite()
+    return [
+        TrainingResult(
+            seed,
+            float(tested[i]) if finite[i] else None,
+            float(validated[i]) if finite[i] else None,
+            wall / len(seeds),
+            cpu / len(seeds),
+            tuple(curves[i].tolist()),
+        )
+        for i, seed in enumerate(seeds)
+    ]
+
+
+def initial_model(name: str, seed: int) -> OneBranch | TwoBranch:
+    """Build a model with the initial weights of `seed`; PyTorch's global generator is restored."""
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(name)
+
+
+def _fit(
+    stack: Stack, pairs: StackedPairs, chosen: Hyperparameters, seeds: Sequence[int], epochs: int
+) -> Tensor:
+    """Train the stack; the mean training loss of each network in each epoch, `(R, epochs)`."""
+    parameters = stack.parameters
+    optimizer = Adam(parameters.values, parameters.gradients, chosen.learning_rate)
+    shuffles = [torch.Generator().manual_seed(seed) for seed in seeds]
+    count = pairs.target.comparison.shape[1]
+    curves = []
+    for _ in range(epochs):
+        shuffled = pairs.take([torch.randperm(count, generator=each) for each in shuffles])
+        seen = []
+        for batch in shuffled.batches(chosen.batch_size):
+            logits = stack.forward(batch.images, training=True)
+            stack.backward(loss.gradient(logits, batch.target, chosen.alpha))
+            optimizer.step()
+            seen.append(logits)
+        curves.append(loss.mean(concatenate(seen), shuffled.target, chosen.alpha))
+    return torch.stack(curves, 1)
+
+
+def _accuracies(stack: Stack, pairs: StackedPairs) -> Tensor:
+    """The fraction of pairs that each network compares rightly, NaN for NaN logits: `(R,)`."""
+    batches = pairs.batches(EVALUATION_BATCH)
+    logits = concatenate([stack.forward(each.images, training=False) for each in batches])
+    right = logits.comparison.argmax(-1) == pairs.target.comparison.argmax(-1)
+    finite = logits.comparison.isfinite().all(-1).all(-1)
+    return torch.where(finite, right.double().mean(-1), torch.nan)

@@ -1,0 +1,86 @@
+import gzip
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitcmp import mnist
+
+LOAD = "from digitcmp import mnist; print(mnist.load('mnist-sample').sha256)"
+
+
+@pytest.fixture(scope="session")
+def cold_loads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A cache folder that two processes filled at once, and the data hash each of them had."""
+    cache = tmp_path_factory.mktemp("user") / "cache"
+    environment = os.environ | {"DIGITCMP_CACHE": str(cache)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", LOAD], stdout=subprocess.PIPE, env=environment)
+        for _ in range(2)
+    ]
+    return cache, [process.communicate()[0].decode().strip() for process in processes]
+
+
+@pytest.fixture(scope="session")
+def sample(cold_loads: tuple[Path, list[str]]) -> mnist.Digits:
+    """Data set mnist-sample."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DIGITCMP_CACHE", str(cold_loads[0]))
+        return mnist.load("mnist-sample")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's cache folder, which does not exist yet."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("DIGITCMP_CACHE", str(folder))
+    return folder
+
+
+def as_idx(items: NDArray[np.uint8]) -> bytes:
+    """Write down an IDX file as its format's description has it."""
+    return struct.pack(f">BBBB{items.ndim}I", 0, 0, 8, items.ndim, *items.shape) + items.tobytes()
+
+
+@pytest.fixture
+def idx_bytes() -> Callable[[NDArray[np.uint8]], bytes]:
+    return as_idx
+
+
+@pytest.fixture
+def small_mnist() -> dict[str, bytes]:
+    """MNIST's four files by name, gzipped, with 60 training and 20 test images."""
+
+    def images(count: int, offset: int) -> NDArray[np.uint8]:
+        return (
+            ((np.arange(count * 28 * 28) * 31 + offset) % 256)
+            .astype(np.uint8)
+            .reshape(count, 28, 28)
+        )
+
+    def labels(count: int) -> NDArray[np.uint8]:
+        return (np.arange(count) * 7 % 10).astype(np.uint8)
+
+    files = {
+        "train-images-idx3-ubyte.gz": images(60, 0),
+        "train-labels-idx1-ubyte.gz": labels(60),
+        "t10k-images-idx3-ubyte.gz": images(20, 5),
+        "t10k-labels-idx1-ubyte.gz": labels(20),
+    }
+    return {name: gzip.compress(as_idx(items), mtime=0) for name, items in files.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, small_mnist: dict[str, bytes]) -> Path:
+    """A folder with those four files."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, content in small_mnist.items():
+        (folder / name).write_bytes(content)
+    return folder
