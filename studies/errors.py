@@ -1,0 +1,13 @@
+"""What can go wrong with a run, beside its store and its data; each says it in one sentence."""
+
+
+class UsageError(ValueError):
+    """What was asked for makes no sense, or disagrees with what is stored."""
+
+
+class ClusterLost(Exception):
+    """The Dask scheduler cannot be reached, or not any more."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the run ends like after Ctrl-C."""

@@ -1,0 +1,61 @@
+"""Every way a command can end: one clear sentence and an exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from digitcmp.idx import DataError
+from storage.errors import BadStoreURL, StoreError, StoreInUse
+from studies.errors import ClusterLost, Terminated, UsageError
+
+FAILED = 1
+CODES: dict[type[BaseException], int] = {
+    ClusterLost: FAILED,
+    UsageError: 2,
+    DataError: 2,
+    BadStoreURL: 2,
+    StoreInUse: 3,
+    StoreError: 4,
+}
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the command with a sentence and a code for every error that has one."""
+    try:
+        yield
+    except tuple(CODES) as error:
+        _leave(
+            f"error: {error}", next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+        )
+    except Terminated:
+        _leave("terminated: the same command goes on from here", 143)
+    except KeyboardInterrupt:
+        _leave("interrupted: the same command goes on from here", 130)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command in good order, and a second one end it at once."""
+
+    def first(number: int, _frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda again, _: os._exit(128 + again))
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    before = {each: signal.signal(each, first) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _leave(sentence: str, code: int) -> None:
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(code)

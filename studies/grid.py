@@ -1,0 +1,99 @@
+"""GridSampler for ask-and-tell, in studies that are killed and resumed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import GridSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+FINAL_ERROR = "final_error"
+"""User attribute of a failed trial whose cell must not be tried again."""
+
+Value = float | int
+
+
+class Grid(GridSampler):
+    """Optuna's grid, with coverage read from the trials themselves.
+
+    Optuna's own takes a failed trial's cell for done, hands out duplicates when asked too often and
+    stops the study from inside the last `tell`. Here a cell is free until it has a trial that is
+    running, complete or failed for good. It overrides private methods: optuna is pinned to 5.0.
+    """
+
+    def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
+        # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
+        super().__init__(search_space, seed=0)
+        self._values = search_space
+        self._skipped: set[int] = set()
+
+    def free(self, study: Study) -> list[int]:
+        """The cells still to be asked, the longest trainings first, so that none is left alone
+        at the end with idle workers around it."""
+        taken = set(self._skipped)
+        for trial in study.get_trials(deepcopy=False):
+            if "grid_id" in trial.system_attrs and (
+                trial.state in (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+                or FINAL_ERROR in trial.user_attrs
+            ):
+                taken.add(trial.system_attrs["grid_id"])
+        return sorted(set(range(len(self._all_grids))) - taken, key=self._length_of_training)
+
+    def skip(self, trial: Trial) -> None:
+        """Leave the trial's cell alone from now on: it failed in this run."""
+        cell = tuple(trial.params[name] for name in self._param_names)
+        self._skipped.add(self._all_grids.index(cell))
+
+    def __len__(self) -> int:
+        """The number of cells."""
+        return len(self._all_grids)
+
+    def ask(self, study: Study) -> Trial | None:
+        """Start a trial for the next free cell, with all its parameters; None if none is free."""
+        if not self.free(study):
+            return None
+        trial = study.ask()
+        for name, values in self._values.items():
+            distribution = _distribution(values)
+            if isinstance(distribution, IntDistribution):
+                trial.suggest_int(name, distribution.low, distribution.high)
+            else:
+                trial.suggest_float(name, float(min(values)), float(max(values)))
+        return trial
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Every cell's parameters."""
+        return [dict(zip(self._param_names, cell, strict=True)) for cell in self._all_grids]
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Give the trial the first free cell."""
+        cell = self.free(study)[0]
+        study._storage.set_trial_system_attr(trial._trial_id, "search_space", self._search_space)
+        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", cell)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Leave the study alone: Optuna's would stop it, which raises outside `optimize`."""
+
+    def _length_of_training(self, cell: int) -> tuple[Any, ...]:
+        values = dict(zip(self._param_names, self._all_grids[cell], strict=True))
+        return (values["batch_size"], cell)
+
+
+def fail_unfinished(study: Study) -> int:
+    """Fail the trials that a killed driver left behind, so that their cells are free; count them.
+
+    Only the holder of the store's lock may call this: then every unfinished trial is a dead one.
+    """
+    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    for trial in dead:
+        study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
+    return len(dead)
+
+
+def _distribution(values: Sequence[Value]) -> BaseDistribution:
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(min(values), max(values))  # type: ignore[arg-type]
+    return FloatDistribution(min(values), max(values))

@@ -1,0 +1,71 @@
+"""What a run will do, before it does it: trainings to run, trainings recorded, time."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from digitcmp.training import Hyperparameters
+from storage.queries import recorded
+from studies.estimates import Estimates
+from studies.grid import Grid
+from studies.paper import PAPER
+from studies.protocol import ALPHAS, Protocol
+from studies.records import Data, fingerprints
+from studies.stages import Stage, chain, make_stage
+from studies.winners import winner
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What is left of one stage."""
+
+    stage: Stage
+    trainings: int
+    recorded: int
+    seconds: float
+    """Wall time of those that are not recorded."""
+
+
+def plan(
+    engine: Engine, experiment: str, model: str, protocol: Protocol, data: Data, times: Estimates
+) -> list[StagePlan]:
+    """Look ahead through the stages of a model.
+
+    Where a stage's grid depends on a winner that is not known yet, the paper's stands in for it.
+    """
+    plans: list[StagePlan] = []
+    before: Stage | None = None
+    known = True
+    for name in chain(model):
+        chosen = None
+        if before is not None:
+            won = winner(engine, before) if known else None
+            known = won is not None
+            chosen = won or _paper_winner(model)
+        before = make_stage(experiment, model, name, protocol, chosen)
+        plans.append(_plan(engine, before, data, times, known))
+    return plans
+
+
+def _plan(engine: Engine, stage: Stage, data: Data, times: Estimates, known: bool) -> StagePlan:
+    cells = [stage.cell(parameters) for parameters in Grid(stage.search_space).cells()]
+    prints = [fingerprints(stage, cell, data.sha256).values() for cell in cells]
+    found = recorded(engine, [each for of_cell in prints for each in of_cell]) if known else {}
+    missing = [sum(each not in found for each in of_cell) for of_cell in prints]
+    if stage.name == "alpha" and not known and stage.protocol.stage1_alpha in ALPHAS:
+        # The winner to come has been trained with this alpha by then.
+        overlap = next(
+            i for i, c in enumerate(cells) if c.hyperparameters.alpha == stage.protocol.stage1_alpha
+        )
+        missing[overlap] = 0
+    total = sum(len(cell.seeds) for cell in cells)
+    seconds = sum(
+        count * times.seconds(stage, cell.hyperparameters.batch_size)
+        for count, cell in zip(missing, cells, strict=True)
+    )
+    return StagePlan(stage, total, total - sum(missing), seconds)
+
+
+def _paper_winner(model: str) -> Hyperparameters:
+    published = PAPER[model]
+    return Hyperparameters(published.learning_rate, published.batch_size, published.alpha)

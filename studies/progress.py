@@ -1,0 +1,104 @@
+"""How far a run is: a live display in a terminal, plain lines anywhere else."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich import progress
+from rich.console import Console
+
+from studies.estimates import Estimates
+from studies.stages import Stage
+from studies.telling import Running
+from studies.wording import cell_text, duration
+
+SECONDS_BETWEEN_LINES = 2.0
+
+
+class Progress:
+    """Counts what the driver does, and shows it while it is entered as a context."""
+
+    def __init__(self, console: Console, times: Estimates, seconds: float) -> None:
+        self._console, self._times = console, times
+        self._expected = seconds
+        self._expected_done = 0.0
+        self._started = time.monotonic()
+        self._last_line = 0.0
+        self._display = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(bar_width=20),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[said]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._display.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._display.stop()
+
+    def begin(self, stage: Stage, cells: int, free: int) -> None:
+        """A stage starts, or is taken up again with `free` of its cells to do."""
+        self._best: tuple[float, str] | None = None
+        self._asked = ""
+        self._total = cells * stage.trainings_per_cell
+        self._done = self._total - free * stage.trainings_per_cell
+        self._task = self._display.add_task(
+            f"{stage.model} {stage.name}", total=self._total, said=""
+        )
+
+    def asked(self, running: Running) -> None:
+        """A cell is taken up; some of its trainings may be recorded already."""
+        self._asked = cell_text(running.trial.params)
+        self._done += len(running.runs)
+        self._show()
+
+    def trained(self, running: Running, trainings: int) -> None:
+        """A job of a cell is done."""
+        self._done += trainings
+        batch_size = running.trial.params["batch_size"]
+        self._expected_done += trainings * self._times.seconds(running.stage, batch_size)
+        self._show()
+
+    def told(self, running: Running) -> None:
+        """A cell is finished."""
+        cell = cell_text(running.trial.params)
+        if running.mean is not None and (self._best is None or running.mean > self._best[0]):
+            self._best = running.mean, cell
+        self._show()
+        now = time.monotonic()
+        finished = self._done == self._total
+        if not self._console.is_terminal and (
+            finished or now - self._last_line > SECONDS_BETWEEN_LINES
+        ):
+            self._last_line = now
+            self._console.print(
+                f"{time.strftime('%H:%M:%S')} {running.stage.model} {running.stage.name} "
+                f"{self._done}/{self._total} trainings, {cell}: {running.outcome}; {self._said()}",
+                soft_wrap=True,
+                highlight=False,
+            )
+
+    def _show(self) -> None:
+        said = self._said() if self._done == self._total else f"{self._asked}; {self._said()}"
+        self._display.update(self._task, completed=self._done, said=said)
+
+    def _said(self) -> str:
+        best = f"best {self._best[0]:.4f} at {self._best[1]}, " if self._best else ""
+        return f"{best}{duration(self._seconds_left())} left"
+
+    def _seconds_left(self) -> float:
+        expected = max(0.0, self._expected - self._expected_done)
+        elapsed = time.monotonic() - self._started
+        # Once there is enough to go by, this run's own pace corrects the estimate.
+        trust = min(1.0, self._expected_done / 30)
+        pace = elapsed / self._expected_done if self._expected_done else 1.0
+        return expected * (trust * pace + 1 - trust)

@@ -1,0 +1,35 @@
+"""Where results come from: versions, commit, command, machine."""
+
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "optuna", "numpy", "distributed", "sqlalchemy")
+
+
+def provenance() -> dict[str, Any]:
+    """The attributes of a study that say how it was made."""
+    return {
+        "versions": {"python": platform.python_version()}
+        | {package: version(package) for package in PACKAGES},
+        "machine": f"{platform.machine()} {platform.system()} {platform.node()}",
+        "git_commit": _git_commit(),
+        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+    }
+
+
+def _git_commit() -> str | None:
+    """The commit of a checkout, marked where files differ from it; None for an installed copy."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", __file__]
+        subprocess.run(tracked, capture_output=True, check=True, timeout=5)
+        found = subprocess.run(command, capture_output=True, check=True, timeout=5, text=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

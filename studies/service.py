@@ -1,0 +1,129 @@
+"""All that a run does, for the command line and for notebooks."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+
+from digitcmp import mnist, pairs
+from digitcmp.models import MODELS
+from storage.backup import backup
+from storage.lock import store_lock
+from storage.queries import ModelResult, model_results
+from storage.reader import open_reader
+from storage.store import open_store
+from studies.chain import check_protocol, run_chain
+from studies.cluster import Cluster, cores
+from studies.driver import Driver
+from studies.errors import UsageError
+from studies.estimates import Estimates
+from studies.plan import StagePlan, plan
+from studies.progress import Progress
+from studies.protocol import DEFAULT_STORAGE, Protocol
+from studies.records import Data
+from studies.wording import duration
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and how an experiment runs."""
+
+    storage: str = DEFAULT_STORAGE
+    experiment: str | None = None
+    """Named by what differs from the paper's protocol where None."""
+    protocol: Protocol = field(default_factory=Protocol)
+    workers: int | None = None
+    """Worker processes; one per core where None."""
+    cluster: str | None = None
+    """Address of a Dask scheduler; None for workers on this machine."""
+    data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"workers must be at least 1, not {self.workers}")
+        if not re.fullmatch(r"[A-Za-z0-9._+=,-]{1,100}", self.experiment_name):
+            raise UsageError(
+                f"{self.experiment_name!r} names no experiment: give up to 100 letters, digits "
+                "or any of . _ + = , -"
+            )
+
+    @property
+    def experiment_name(self) -> str:
+        """The first part of the names of the studies."""
+        return self.experiment or self.protocol.experiment
+
+
+def run_models(models: Sequence[str], settings: Settings, console: Console) -> list[str]:
+    """Run the chains of `models`, and return what failed, in sentences; nothing is the good case.
+
+    Raises DataError, BadStoreURL, UsageError, StoreInUse, StoreError, ClusterLost: each with
+    one clear sentence, and what was recorded till then stays.
+    """
+    # Optuna tells of each study and trial that it makes: the progress display does.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    experiment, protocol = settings.experiment_name, settings.protocol
+    digits = pairs.pool(mnist.load(protocol.data, settings.data_dir))
+    data = Data(protocol.data, digits.sha256)
+    names = [f"{experiment}/{model}" for model in models]
+    with (
+        store_lock(settings.storage, names) as lock,
+        open_store(settings.storage) as store,
+    ):
+        check_protocol(store, experiment, list(models), protocol, data)
+        workers = settings.workers or cores()
+        times = Estimates(store.engine, workers)
+        plans = [
+            each
+            for model in models
+            for each in plan(store.engine, experiment, model, protocol, data, times)
+        ]
+        _announce(console, experiment, plans)
+        seconds = sum(each.seconds for each in plans)
+        with (
+            Cluster(settings.cluster, workers, digits) as cluster,
+            Progress(console, times, seconds) as progress,
+        ):
+            driver = Driver(store, lock, cluster, data, progress)
+            for model in models:
+                run_chain(driver, experiment, model, protocol)
+        backup(settings.storage)
+        return driver.failed
+
+
+def run_model(
+    name: str, storage: str = DEFAULT_STORAGE, experiment: str | None = None, **protocol: object
+) -> ModelResult:
+    """Run the chain of one model, as `python -m studies.run` does, and return its results.
+
+    `protocol` are fields of `Protocol`: `run_model("MLP", epochs=5, repeats=3)`.
+    Raises KeyError for an unknown model, RuntimeError where cells failed, else as `run_models`.
+    """
+    MODELS[name]
+    settings = Settings(storage, experiment, Protocol(**protocol))  # type: ignore[arg-type]
+    failed = run_models([name], settings, Console(stderr=True))
+    if failed:
+        raise RuntimeError("; ".join(failed))
+    (result,) = model_results(open_reader(storage), settings.experiment_name, name)
+    return result
+
+
+def _announce(console: Console, experiment: str, plans: Sequence[StagePlan]) -> None:
+    """Say what will be done."""
+    trainings = sum(each.trainings for each in plans)
+    recorded = sum(each.recorded for each in plans)
+    models = len({each.stage.model for each in plans})
+    text = (
+        f"Experiment {experiment}: {models} model{'s' * (models > 1)}, {len(plans)} studies, "
+        f"{trainings} trainings. "
+    )
+    if recorded == trainings:
+        text += "All of them are recorded: nothing is left to train."
+    else:
+        text += (
+            f"{recorded} of them are recorded already, {trainings - recorded} are left to run: "
+            f"about {duration(sum(each.seconds for each in plans))}."
+        )
+    console.print(text, soft_wrap=True, highlight=False)

@@ -1,0 +1,81 @@
+"""The chain of studies of a model: lr-batch -> alpha -> rerun."""
+
+from dataclasses import dataclass
+
+from digitcmp.models import MODELS
+from digitcmp.training import Hyperparameters
+from studies.grid import Value
+from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
+
+RERUN = "rerun"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one trial stands for: trainings that differ in their seeds alone."""
+
+    hyperparameters: Hyperparameters
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One study of the chain."""
+
+    experiment: str
+    model: str
+    name: str
+    protocol: Protocol
+    search_space: dict[str, list[Value]]
+    """The grid. Every trial has all its hyper-parameters, also those that do not vary."""
+
+    @property
+    def study_name(self) -> str:
+        """The name of the Optuna study."""
+        return study_name(self.experiment, self.model, self.name)
+
+    @property
+    def is_rerun(self) -> bool:
+        """Whether its trainings are measured fresh, each by itself with all cores."""
+        return self.name == RERUN
+
+    @property
+    def trainings_per_cell(self) -> int:
+        """How many trainings decide a trial."""
+        return 1 if self.is_rerun else self.protocol.repeats
+
+    def cell(self, parameters: dict[str, float]) -> Cell:
+        """The trainings of the trial with these parameters."""
+        alpha = parameters.get("alpha")
+        chosen = Hyperparameters(parameters["learning_rate"], int(parameters["batch_size"]), alpha)
+        if self.is_rerun:
+            return Cell(chosen, (int(parameters["seed"]),))
+        return Cell(chosen, tuple(self.protocol.repeat_seeds))
+
+
+def study_name(experiment: str, model: str, stage: str) -> str:
+    """The name of the Optuna study of a stage."""
+    return f"{experiment}/{model}/{stage}"
+
+
+def chain(model: str) -> tuple[str, ...]:
+    """The names of a model's stages, in order."""
+    return ("lr-batch", "alpha", RERUN) if MODELS[model].auxiliary_loss else ("lr-batch", RERUN)
+
+
+def make_stage(
+    experiment: str, model: str, name: str, protocol: Protocol, winner: Hyperparameters | None
+) -> Stage:
+    """The stage called `name`; `winner` is that of the stage before, None for the first."""
+    space: dict[str, list[Value]]
+    if winner is None:
+        space = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES)}
+        alphas = [protocol.stage1_alpha]
+    else:
+        space = {"learning_rate": [winner.learning_rate], "batch_size": [winner.batch_size]}
+        alphas = list(ALPHAS) if name == "alpha" or winner.alpha is None else [winner.alpha]
+    if MODELS[model].auxiliary_loss:
+        space["alpha"] = list(alphas)
+    if name == RERUN:
+        space["seed"] = list(protocol.rerun_seeds)
+    return Stage(experiment, model, name, protocol, space)

@@ -1,0 +1,68 @@
+"""Results in a terminal: ours, with the paper's beside them."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from storage.errors import place
+from storage.queries import BestParams, ModelResult, best_params, model_results
+from storage.reader import open_reader
+from studies.paper import PAPER
+from studies.wording import plus_minus
+
+
+def show_results(storage: str, experiment: str | None, models: Sequence[str]) -> None:
+    """Print the winners and results of some models, and how to see more of them.
+
+    Raises StoreError where the store cannot be read.
+    """
+    engine = open_reader(storage)
+    winners = [each for each in best_params(engine, experiment) if each.model in models]
+    results = {(each.experiment, each.model): each for each in model_results(engine, experiment)}
+    order = list(PAPER)
+    winners.sort(key=lambda each: (each.experiment, order.index(each.model)))
+    # Wide enough for the table: rich would cut its columns in a narrow terminal.
+    Console(width=200, soft_wrap=True).print(_table(winners, results))
+    print(f"Watch:  optuna-dashboard {_shown(storage)}\nQuery:  {_query(storage)}")
+
+
+def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    several = len({each.experiment for each in winners}) > 1
+    for title in ["experiment"] * several + ["model"]:
+        table.add_column(title, no_wrap=True)
+    for title in ("learning rate", "batch", "alpha", "searched", "accuracy", "paper", "seconds"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("paper", justify="right", no_wrap=True)
+    for best in winners:
+        result, published = results.get((best.experiment, best.model)), PAPER[best.model]
+        table.add_row(
+            *[best.experiment] * several,
+            best.model,
+            f"{best.learning_rate:g}",
+            str(best.batch_size),
+            "-" if best.alpha is None else f"{best.alpha:g}",
+            f"{best.mean_accuracy:.4f}",
+            plus_minus(result.mean_accuracy, result.std_accuracy, 3) if result else "",
+            plus_minus(published.accuracy, published.accuracy_deviation, 3),
+            _seconds(result) if result else "",
+            plus_minus(published.seconds, published.seconds_deviation, 1),
+        )
+    return table
+
+
+def _seconds(result: ModelResult) -> str:
+    if result.mean_train_seconds is None:
+        return ""
+    return plus_minus(result.mean_train_seconds, result.std_train_seconds, 2)
+
+
+def _shown(storage: str) -> str:
+    """The storage URL as one may type it, but for its password."""
+    return storage if storage.startswith("sqlite") else place(storage)
+
+
+def _query(storage: str) -> str:
+    shell = "sqlite3" if storage.startswith("sqlite") else "psql"
+    return f'{shell} {place(storage)} "select * from best_params"'

@@ -1,0 +1,82 @@
+"""What runs on a worker: trainings, from plain values to plain values."""
+
+import ctypes
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import torch
+from distributed import Worker, WorkerPlugin
+
+from digitcmp.pairs import PooledDigits
+from digitcmp.training import Hyperparameters, TrainingResult, train
+
+ALL_CORES = 0
+"""As a number of threads: as many as the worker's process may use."""
+
+_data: dict[str, PooledDigits] = {}
+
+
+class DataPlugin(WorkerPlugin):
+    """Brings a data set to every worker of a cluster, also to those that join later."""
+
+    def __init__(self, digits: PooledDigits) -> None:
+        self.digits = digits
+        self.name = f"digits-{digits.sha256}"
+
+    def setup(self, worker: Worker) -> None:
+        """Keep the data for the trainings to come."""
+        _data[self.digits.sha256] = self.digits
+
+
+@dataclass(frozen=True)
+class Job:
+    """Trainings that one worker does side by side."""
+
+    model: str
+    hyperparameters: Hyperparameters
+    seeds: tuple[int, ...]
+    epochs: int
+    data_sha256: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a worker sends back."""
+
+    results: Sequence[TrainingResult]
+    threads: int
+    host: str
+    started_at: str
+    """UTC, ISO 8601."""
+
+
+def do(job: Job) -> Report:
+    """Train what the job says. It must run on a worker that has the `DataPlugin`."""
+    started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    threads = job.threads or len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    # Adam's moments of units that died decay into denormals, which take a hundred times longer.
+    torch.set_flush_denormal(True)
+    _keep_freed_memory()
+    digits = _data[job.data_sha256]
+    results = train(job.model, job.hyperparameters, digits, job.seeds, job.epochs)
+    return Report(results, threads, socket.gethostname(), started_at)
+
+
+def _keep_freed_memory() -> None:
+    """Let the C library reuse memory instead of returning it to the system after every layer.
+
+    Activations of a megabyte are else mapped, zeroed and unmapped for each batch: half the time of
+    a CNN. Dask's workers ask for the opposite through the environment.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # not glibc
+        return
+    trim_threshold, mmap_threshold = -1, -3
+    mallopt(mmap_threshold, 1 << 30)
+    mallopt(trim_threshold, 1 << 30)
