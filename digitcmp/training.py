@@ -17,7 +17,7 @@ from digitcmp.models import OneBranch, TwoBranch, build
 from digitcmp.pairs import PooledDigits, pair_sets
 from digitcmp.stack import Adam, Stack, StackedPairs, concatenate
 
-EVALUATION_BATCH = 200
+EVALUATION_BATCH = 50
 """Pairs in one evaluation batch: their images stay in the processor's cache."""
 
 _GLOBAL_GENERATOR = threading.Lock()

@@ -50,14 +50,14 @@ def run_chain(driver: Driver, experiment: str, model: str, protocol: Protocol) -
                 driver.failed.append(f"{model} stops at {before.name}: it has no certain winner")
                 return
         stage = make_stage(experiment, model, name, protocol, won)
-        study = _open_study(driver, stage, before, won)
+        study = open_study(driver, stage, before, won)
         fail_unfinished(study)
         driver.run(stage, study)
         before = stage
 
 
-def _open_study(
-    driver: Driver, stage: Stage, before: Stage | None, won: Hyperparameters | None
+def open_study(
+    driver: Driver, stage: Stage, before: Stage | None = None, won: Hyperparameters | None = None
 ) -> Study:
     """Create or load the study of a stage, with all that tells where it comes from."""
     study = create_study(

@@ -6,6 +6,7 @@ import queue
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +20,13 @@ from studies.worker import DataPlugin
 LOOPBACK = "127.0.0.1"
 
 
+@dataclass(frozen=True)
+class Failed:
+    """Why a job has no result. It took no other job with it, even if it ended its workers."""
+
+    reason: str
+
+
 class Cluster:
     """Workers that have the data: those of the Dask cluster at `address`, or processes of its own.
 
@@ -27,7 +35,7 @@ class Cluster:
 
     def __init__(self, address: str | None, workers: int, digits: PooledDigits) -> None:
         self._address, self._workers, self._digits = address, workers, digits
-        self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._counted = (-1.0, 0)
         self._resources = ExitStack()
 
@@ -44,8 +52,7 @@ class Cluster:
 
     @cached_property
     def _client(self) -> Client:
-        # Dask explains each worker that ends, with tracebacks; the driver says what it means.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        _silence_dask()
         if self._address is None:
             cluster: LocalCluster | str = self._resources.enter_context(
                 LocalCluster(
@@ -79,27 +86,35 @@ class Cluster:
         self, function: Callable[..., Any], *arguments: Any, alone: bool = False
     ) -> Future[Any]:
         """Do `function(*arguments)` on a worker; with `alone`, on the same one each time."""
-        workers = sorted(self._client.nthreads())[:1] if alone else None
+        workers = sorted(self._client.nthreads())[:1] or None if alone else None
         future = self._client.submit(
             function, *arguments, pure=False, workers=workers, allow_other_workers=alone
         )
-        future.add_done_callback(self._finished.put)
+        future.add_done_callback(self._ended.put)
         return future
 
-    def finished(self, seconds: float) -> list[Future[Any]]:
-        """Wait for up to `seconds`; all that has finished, or failed, since the last call.
+    def finished(self, seconds: float) -> list[tuple[Future[Any], Any]]:
+        """Wait for up to `seconds`; what has ended since the last call, each with its result.
 
-        Raises ClusterLost where nothing has because the scheduler is gone.
+        The result of a job that failed is a `Failed`. Raises ClusterLost where the scheduler is
+        gone, or has lost a job.
         """
-        found: list[Future[Any]] = []
+        ended: list[Future[Any]] = []
         try:
-            found.append(self._finished.get(timeout=seconds))
+            ended.append(self._ended.get(timeout=seconds))
             while True:
-                found.append(self._finished.get_nowait())
+                ended.append(self._ended.get_nowait())
         except queue.Empty:
-            if not found and self._client.status != "running":
-                raise ClusterLost("the Dask scheduler is gone: run again to go on") from None
-            return found
+            pass
+        if self._client.status != "running" or any(_is_lost(future) for future in ended):
+            raise ClusterLost("the Dask scheduler is gone: run again to go on")
+        good = [future for future in ended if future.status == "finished"]
+        # All at once: each question takes milliseconds.
+        results = dict(zip(good, self._client.gather(good), strict=True))
+        return [
+            (future, results[future] if future in results else Failed(_reason(future)))
+            for future in ended
+        ]
 
     def cancel(self, futures: list[Future[Any]]) -> None:
         """Forget work that nobody waits for any more; what has begun ends on its own."""
@@ -107,20 +122,23 @@ class Cluster:
             self._client.cancel(futures)
 
 
-def failure(future: Future[Any]) -> str | None:
-    """Why a job failed, in one line; None where it did not. Raises ClusterLost where it got lost.
+def _silence_dask() -> None:
+    """Dask explains every process that ends, with tracebacks; the driver says what it means."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    A job that ends its worker process again and again fails, and takes no other job with it.
-    """
-    match future.status:
-        case "finished":
-            return None
-        case "error":
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                return f"its worker process died in each of {error.allowed_failures + 1} attempts"
-            return f"{type(error).__name__}: {error}".partition("\n")[0]
-    raise ClusterLost("the Dask scheduler lost a job: run again to go on")
+
+def _is_lost(future: Future[Any]) -> bool:
+    return future.status not in ("finished", "error")
+
+
+def _reason(future: Future[Any]) -> str:
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        attempts = error.allowed_failures + 1
+        return f"its worker process died, or passed its deadline, in each of {attempts} attempts"
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def cores() -> int:

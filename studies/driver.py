@@ -8,21 +8,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from distributed import Future
-from optuna import Study
+from optuna import Study, Trial
 
 from digitcmp.models import MODELS
 from storage.lock import Lock
 from storage.queries import recorded
-from storage.schema import record
+from storage.schema import TrainingRun, record
 from storage.store import Store
-from studies.cluster import Cluster, failure
+from studies.cluster import Cluster, Failed
+from studies.estimates import Estimates
 from studies.grid import Grid, fail_unfinished
 from studies.progress import Progress
 from studies.records import Data, fingerprints, training_runs
 from studies.stages import Stage
 from studies.telling import Running, tell
 from studies.wording import cell_text
-from studies.worker import ALL_CORES, Job, Report, do
+from studies.worker import ALL_CORES, Job, Report, do, within
 
 NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
 """Trainings in one job, by architecture: as many as are faster side by side than one by one."""
@@ -39,8 +40,11 @@ class Driver:
     cluster: Cluster
     data: Data
     progress: Progress
+    times: Estimates
     train: Callable[[Job], Report] = do
     """What a worker does with a job."""
+    patience: float = 600.0
+    """Seconds that a job may take beyond a hundred times what is expected, before it is ended."""
     failed: list[str] = field(default_factory=list)
     """The cells that could not be completed, each with its reason."""
 
@@ -52,13 +56,14 @@ class Driver:
         """
         grid = study.sampler
         assert isinstance(grid, Grid)
-        self.progress.begin(stage, cells=len(grid), free=len(grid.free(study)))
-        jobs = self._jobs(stage, study, grid)
+        free = grid.free(study)
+        self.progress.begin(stage, cells=len(grid), free=len(free))
+        jobs = self._jobs(stage, study, (grid.ask(study, cell) for cell in free))
         in_flight: dict[Future[Report], Work] = {}
         try:
             while self._fill(stage, jobs, in_flight):
-                finished = self.cluster.finished(seconds=0.5)
-                self._collect(study, [(each, *in_flight.pop(each)) for each in finished])
+                ended = self.cluster.finished(seconds=0.5)
+                self._collect(study, [(*in_flight.pop(job), result) for job, result in ended])
         except KeyboardInterrupt:
             self.lock.check()
             fail_unfinished(study)
@@ -75,14 +80,17 @@ class Driver:
             if work is None:
                 break
             _, job = work
-            in_flight[self.cluster.submit(self.train, job, alone=stage.is_rerun)] = work
+            one = self.times.seconds(stage, job.hyperparameters.batch_size)
+            deadline = self.patience + 100 * one * len(job.seeds)
+            future = self.cluster.submit(within, deadline, self.train, job, alone=stage.is_rerun)
+            in_flight[future] = work
         return bool(in_flight)
 
-    def _jobs(self, stage: Stage, study: Study, grid: Grid) -> Iterator[Work]:
+    def _jobs(self, stage: Stage, study: Study, trials: Iterator[Trial]) -> Iterator[Work]:
         """Ask for one free cell after the other, and cut what it lacks into jobs."""
         at_once = 1 if stage.is_rerun else NETWORKS_AT_ONCE[MODELS[stage.model].architecture]
         threads = ALL_CORES if stage.is_rerun else 1
-        while trial := grid.ask(study):
+        for trial in trials:
             cell = stage.cell(trial.params)
             by_seed = fingerprints(stage, cell, self.data.sha256)
             runs = recorded(self.store.engine, by_seed.values())
@@ -94,30 +102,26 @@ class Driver:
             if not groups:
                 self._finish(study, running)
             for seeds in groups:
-                if running.error is None:
-                    yield running, Job(
-                        stage.model, cell.hyperparameters, seeds, stage.protocol.epochs,
-                        self.data.sha256, threads,
-                    )  # fmt: skip
-                else:
-                    running.unfinished_jobs -= 1
+                yield running, Job(
+                    stage.model, cell.hyperparameters, seeds, stage.protocol.epochs,
+                    self.data.sha256, threads,
+                )  # fmt: skip
 
-    def _collect(self, study: Study, finished: list[tuple[Future[Report], Running, Job]]) -> None:
-        """Record the trainings of finished jobs, all at once, then tell the cells they complete."""
-        new, done = [], []
-        for future, running, job in finished:
+    def _collect(self, study: Study, ended: list[tuple[Running, Job, Report | Failed]]) -> None:
+        """Record the trainings of ended jobs, all at once, then tell the cells they complete."""
+        new: list[TrainingRun] = []
+        for running, job, result in ended:
             running.unfinished_jobs -= 1
-            running.error = running.error or failure(future)
-            if future.status == "finished":
-                done.append((running, job))
-                runs = list(training_runs(job, future.result(), running.fingerprints, self.data))
+            if isinstance(result, Failed):
+                running.error = result.reason
+            else:
+                runs = list(training_runs(job, result, running.fingerprints, self.data))
                 running.runs |= {run.seed: run for run in runs}
                 new += runs
+                self.progress.trained(running, len(runs))
         self.lock.check()
         record(self.store.engine, new)
-        for running, job in done:
-            self.progress.trained(running, len(job.seeds))
-        for running in {id(each): each for _, each, _ in finished}.values():
+        for running in {id(each): each for each, _, _ in ended}.values():
             if running.unfinished_jobs == 0:
                 self._finish(study, running)
 

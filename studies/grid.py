@@ -13,46 +13,37 @@ FINAL_ERROR = "final_error"
 
 Value = float | int
 
+_TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+
 
 class Grid(GridSampler):
     """Optuna's grid, with coverage read from the trials themselves.
 
     Optuna's own takes a failed trial's cell for done, hands out duplicates when asked too often and
     stops the study from inside the last `tell`. Here a cell is free until it has a trial that is
-    running, complete or failed for good. It overrides private methods: optuna is pinned to 5.0.
+    running, complete, pruned or failed for good; whoever asks says for which cell. It overrides
+    private methods: optuna is pinned to 5.0.
     """
 
     def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
         # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
         super().__init__(search_space, seed=0)
         self._values = search_space
-        self._skipped: set[int] = set()
 
     def free(self, study: Study) -> list[int]:
         """The cells still to be asked, the longest trainings first, so that none is left alone
         at the end with idle workers around it."""
-        taken = set(self._skipped)
-        for trial in study.get_trials(deepcopy=False):
-            if "grid_id" in trial.system_attrs and (
-                trial.state in (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
-                or FINAL_ERROR in trial.user_attrs
-            ):
-                taken.add(trial.system_attrs["grid_id"])
-        return sorted(set(range(len(self._all_grids))) - taken, key=self._length_of_training)
+        taken = {
+            trial.system_attrs["grid_id"]
+            for trial in study.get_trials(deepcopy=False)
+            if "grid_id" in trial.system_attrs
+            and (trial.state in _TAKEN or FINAL_ERROR in trial.user_attrs)
+        }
+        return sorted(set(range(len(self))) - taken, key=self._length_of_training)
 
-    def skip(self, trial: Trial) -> None:
-        """Leave the trial's cell alone from now on: it failed in this run."""
-        cell = tuple(trial.params[name] for name in self._param_names)
-        self._skipped.add(self._all_grids.index(cell))
-
-    def __len__(self) -> int:
-        """The number of cells."""
-        return len(self._all_grids)
-
-    def ask(self, study: Study) -> Trial | None:
-        """Start a trial for the next free cell, with all its parameters; None if none is free."""
-        if not self.free(study):
-            return None
+    def ask(self, study: Study, cell: int) -> Trial:
+        """Start a trial for a cell, with all its parameters."""
+        self._asked = cell
         trial = study.ask()
         for name, values in self._values.items():
             distribution = _distribution(values)
@@ -62,15 +53,18 @@ class Grid(GridSampler):
                 trial.suggest_float(name, float(min(values)), float(max(values)))
         return trial
 
+    def __len__(self) -> int:
+        """The number of cells."""
+        return len(self._all_grids)
+
     def cells(self) -> list[dict[str, Any]]:
         """Every cell's parameters."""
         return [dict(zip(self._param_names, cell, strict=True)) for cell in self._all_grids]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Give the trial the first free cell."""
-        cell = self.free(study)[0]
+        """Tie the trial to the cell that was asked for."""
         study._storage.set_trial_system_attr(trial._trial_id, "search_space", self._search_space)
-        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", cell)
+        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", self._asked)
 
     def after_trial(
         self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None

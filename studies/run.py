@@ -36,6 +36,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="Worker processes; by default one per core.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://HOST:8786."),
+    ] = None,
     data: Annotated[
         str, typer.Option(metavar="mnist-sample|mnist", help="Where the digits come from.")
     ] = DEFAULT.data,
@@ -56,7 +60,7 @@ def run(
         from studies.service import Settings, run_models
 
         protocol = Protocol(epochs, repeats, reruns, data, stage1_alpha)
-        settings = Settings(storage, experiment, protocol, workers, None, data_dir)
+        settings = Settings(storage, experiment, protocol, workers, cluster, data_dir)
         failed = run_models(models, settings, console)
         show_results(storage, settings.experiment_name, models)
         for sentence in failed:

@@ -44,6 +44,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers must be at least 1, not {self.workers}")
+        if self.workers is not None and self.cluster is not None:
+            raise UsageError("workers are started on this machine only: a cluster has its own")
         if not re.fullmatch(r"[A-Za-z0-9._+=,-]{1,100}", self.experiment_name):
             raise UsageError(
                 f"{self.experiment_name!r} names no experiment: give up to 100 letters, digits "
@@ -86,7 +88,7 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
             Cluster(settings.cluster, workers, digits) as cluster,
             Progress(console, times, seconds) as progress,
         ):
-            driver = Driver(store, lock, cluster, data, progress)
+            driver = Driver(store, lock, cluster, data, progress, times)
             for model in models:
                 run_chain(driver, experiment, model, protocol)
         backup(settings.storage)
@@ -123,7 +125,8 @@ def _announce(console: Console, experiment: str, plans: Sequence[StagePlan]) -> 
         text += "All of them are recorded: nothing is left to train."
     else:
         text += (
-            f"{recorded} of them are recorded already, {trainings - recorded} are left to run: "
-            f"about {duration(sum(each.seconds for each in plans))}."
+            f"{recorded} of them are recorded already, or shared by two studies; "
+            f"{trainings - recorded} are left to run, in about "
+            f"{duration(sum(each.seconds for each in plans))}."
         )
     console.print(text, soft_wrap=True, highlight=False)

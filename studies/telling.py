@@ -7,7 +7,7 @@ from optuna import Study, Trial
 from optuna.trial import TrialState
 
 from storage.schema import TrainingRun
-from studies.grid import FINAL_ERROR, Grid
+from studies.grid import FINAL_ERROR
 from studies.stages import Stage
 
 
@@ -59,8 +59,6 @@ def tell(study: Study, running: Running) -> None:
     trial = running.trial
     if running.error is not None:
         trial.set_user_attr("error", running.error)
-        assert isinstance(study.sampler, Grid)
-        study.sampler.skip(trial)
         study.tell(trial, state=TrialState.FAIL)
     elif running.diverged:
         reason = f"diverged: {running.diverged} of {len(running.runs)} trainings"

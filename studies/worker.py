@@ -3,7 +3,8 @@
 import ctypes
 import os
 import socket
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -65,6 +66,21 @@ def do(job: Job) -> Report:
     digits = _data[job.data_sha256]
     results = train(job.model, job.hyperparameters, digits, job.seeds, job.epochs)
     return Report(results, threads, socket.gethostname(), started_at)
+
+
+def within(deadline: float, train: Callable[[Job], Report], job: Job) -> Report:
+    """Do `train(job)`, or end this worker process where it takes longer than `deadline` seconds.
+
+    A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
+    times over.
+    """
+    watch = threading.Timer(deadline, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    try:
+        return train(job)
+    finally:
+        watch.cancel()
 
 
 def _keep_freed_memory() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from digitcmp import architectures
 from digitcmp.stack.images import AveragePool, BatchNorm, Convolution, MaxPool, Residual
@@ -21,18 +22,18 @@ class Parameters:
             torch.stack([each.detach() for each in same])
             for same in zip(*(model.parameters() for model in models), strict=True)
         ]
-        sizes = [tensor.numel() for tensor in stacked]
-        # Adam's kernel rounds what does not fill a vector otherwise: with none left over, a
-        # network's bits do not depend on its place in the stack.
-        padding = -sum(sizes) % VECTOR
-        self.values = torch.cat([*(tensor.flatten() for tensor in stacked), torch.zeros(padding)])
+        # Matrix products round by how their result is aligned, and Adam's kernel rounds what does
+        # not fill a vector otherwise: with each parameter on a boundary and no number left over, a
+        # network's bits do not depend on how many others are in its stack.
+        padded = [functional.pad(each.flatten(), (0, -each.numel() % VECTOR)) for each in stacked]
+        self.values = torch.cat(padded)
         self.gradients = torch.zeros_like(self.values)
-        sizes.append(padding)
+        sizes = [len(each) for each in padded]
         self._weights = {
-            parameter: Weight(value.view_as(like), gradient.view_as(like))
-            for parameter, like, value, gradient in zip(
+            parameter: Weight(*(flat[: like.numel()].view_as(like) for flat in flats))
+            for parameter, like, *flats in zip(
                 models[0].parameters(), stacked, self.values.split(sizes),
-                self.gradients.split(sizes), strict=False,
+                self.gradients.split(sizes), strict=True,
             )
         }  # fmt: skip
 
