@@ -61,6 +61,9 @@ class Cluster:
                     host=LOOPBACK,
                     dashboard_address=f"{LOOPBACK}:0",
                     memory_limit=0,
+                    # Threads that wait for each other by spinning need every core for themselves:
+                    # one busy core of two made a rerun ten times as long.
+                    env={"OMP_WAIT_POLICY": "passive"},
                     silence_logs=logging.CRITICAL,
                 )
             )

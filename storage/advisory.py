@@ -1,0 +1,90 @@
+"""PostgreSQL's locks: held by a connection of their own, freed by the server when it ends."""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.errors import StoreError, StoreInUse, explained, place
+from storage.urls import connect_args, sqlite_path
+
+_HOLDER = """
+select a.application_name
+from pg_locks l join pg_stat_activity a on a.pid = l.pid
+where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+  and l.database = (select oid from pg_database where datname = current_database())
+  and (cast(l.classid as bigint) << 32 | cast(l.objid as bigint)) = :key
+"""
+
+_HELD = """
+select count(*) from pg_locks
+where locktype = 'advisory' and granted and pid = pg_backend_pid()
+"""
+
+
+@contextmanager
+def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """Hold `names` in the database at `url`, all or none, or raise `StoreInUse` at once.
+
+    Yields a check that raises `StoreError` where they were lost.
+    """
+    keys = {_key(name): name for name in names}
+    with _connection(url) as connection:
+        for key, name in keys.items():
+            if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+                raise _in_use(connection, key, f"{name} in {place(url)}")
+
+        def check() -> None:
+            lost = StoreError(f"the lock of {place(url)} was lost: run again to go on")
+            try:
+                # A connection that SQLAlchemy silently made anew holds no lock.
+                held = connection.scalar(text(_HELD))
+            except SQLAlchemyError as error:
+                raise lost from error
+            if held != len(keys):
+                raise lost
+
+        yield check
+
+
+@contextmanager
+def creation_lock(url: URL) -> Iterator[None]:
+    """Wait until no other driver creates tables.
+
+    On PostgreSQL drivers of other models may start at the same time; on SQLite none can.
+    """
+    if sqlite_path(url) is not None:
+        yield
+        return
+    with _connection(url) as connection:
+        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key("create")})
+        yield
+
+
+@contextmanager
+def _connection(url: URL) -> Iterator[Connection]:
+    # AUTOCOMMIT: an open transaction would keep the server from cleaning up for days.
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args=connect_args(url)
+        | {"application_name": f"{os.getpid()}@{socket.gethostname()}"},
+    )
+    with explained(url), engine.connect() as connection:
+        yield connection
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+
+
+def _in_use(connection: Connection, key: int, what: str) -> StoreInUse:
+    holder = connection.scalar(text(_HOLDER), {"key": key})
+    # None: it ended between the two questions.
+    pid, _, host = (holder or "unknown@unknown").partition("@")
+    return StoreInUse(what, pid, host)

@@ -1,0 +1,41 @@
+"""Reading a store while a driver writes it, or long after."""
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, text
+
+from storage.errors import StoreError, explained
+from storage.urls import connect_args, parse, sqlite_path
+
+
+def open_reader(url: str) -> Engine:
+    """Return an engine that cannot write and never makes a store.
+
+    Raises `BadStoreURL`, and `StoreError` where there is no store that can be read.
+    """
+    parsed = parse(url)
+    path = sqlite_path(parsed)
+    if path is None:
+        settings = connect_args(parsed)
+        settings["options"] += " -c default_transaction_read_only=on"
+        engine = create_engine(parsed, connect_args=settings)
+    elif path.exists():
+        engine = create_engine(parsed, creator=lambda: connect_read_only(path))
+    else:
+        raise StoreError(f"no store at {path}: check the path, or start a run to make one")
+    try:
+        with explained(parsed), engine.connect() as connection:
+            # SQLite opens the file itself at the first query only.
+            connection.execute(text("select count(*) from sqlite_master" if path else "select 1"))
+    except StoreError:
+        engine.dispose()
+        raise
+    return engine
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """Connect to an existing file, without a right to write."""
+    file = f"file:{quote(bytes(path))}?mode=ro"
+    return sqlite3.connect(file, uri=True, timeout=60, check_same_thread=False)

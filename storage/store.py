@@ -1,0 +1,83 @@
+"""Opening a store for the one driver that writes it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, Engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from storage.advisory import creation_lock
+from storage.errors import explained
+from storage.inspection import require_usable
+from storage.schema import create_tables
+from storage.urls import connect_args, parse, sqlite_path
+from storage.views import create_views
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store. Optuna and our own tables share one engine, for use by one thread."""
+
+    url: str = field(repr=False)
+    """With the password, if there is one: show `storage.errors.place(url)` instead."""
+    optuna: RDBStorage
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of Optuna's storage."""
+        return self.optuna.engine
+
+
+@contextmanager
+def open_store(url: str) -> Iterator[Store]:
+    """Open the store for writing, made if missing; hold its `store_lock` meanwhile.
+
+    A store that cannot be used is left as it is, to the byte. Raises `BadStoreURL`, and
+    `StoreError` for whatever goes wrong with the store until it is closed.
+    """
+    parsed = parse(url)
+    with explained(parsed), ExitStack() as opened:
+        with creation_lock(parsed):
+            require_usable(parsed)
+            storage = opened.enter_context(_optuna_storage(parsed))
+            create_tables(storage.engine)
+            create_views(storage.engine)
+        yield Store(storage.url, storage)
+
+
+@contextmanager
+def _optuna_storage(url: URL) -> Iterator[RDBStorage]:
+    on_sqlite = sqlite_path(url) is not None
+    storage = RDBStorage(
+        url.render_as_string(hide_password=False),
+        engine_kwargs={"connect_args": connect_args(url)},
+    )
+    if on_sqlite:
+        event.listen(storage.engine, "connect", _set_pragmas)
+        # Optuna has connected already, without them.
+        storage.engine.dispose()
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        if on_sqlite:
+            _leave_one_file(storage.engine)
+        storage.engine.dispose()
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    # WAL: a slow reader, such as the dashboard, cannot block a write.
+    # FULL: what was recorded survives a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _leave_one_file(engine: Engine) -> None:
+    # A closed store can then be copied, and read from where nothing can be written. While
+    # someone reads it, it stays as it is.
+    with suppress(SQLAlchemyError, sqlite3.Error), engine.connect() as connection:
+        connection.execute(text("pragma busy_timeout=0"))
+        connection.execute(text("pragma journal_mode=DELETE"))

@@ -1,0 +1,65 @@
+"""Bring a store that an older Optuna made up to date: `python -m storage.upgrade URL`.
+
+`optuna storage upgrade` alone fails over our views: it rebuilds the tables below them.
+"""
+
+import sys
+
+from optuna.storages import RDBStorage
+from sqlalchemy import URL, create_engine
+
+from storage.backup import backup
+from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse, explained
+from storage.inspection import require_usable
+from storage.lock import store_lock
+from storage.reader import open_reader
+from storage.store import open_store
+from storage.urls import connect_args, parse
+from storage.views import drop_views
+
+
+def upgrade(url: str) -> None:
+    """Upgrade the store in place; of a SQLite store, PATH.bak keeps what it was before.
+
+    Raises `BadStoreURL`, `StoreInUse`, and `StoreError`, also where there is no store.
+    """
+    parsed = parse(url)
+    with store_lock(url, ["upgrade"]), explained(parsed):
+        open_reader(url).dispose()
+        try:
+            require_usable(parsed)
+        except OlderSchema:
+            backup(url)
+            _migrate(parsed)
+        with open_store(url):
+            pass
+
+
+def _migrate(url: URL) -> None:
+    engine = create_engine(url, connect_args=connect_args(url))
+    with engine.begin() as connection:
+        drop_views(connection)
+    engine.dispose()
+    full_url = url.render_as_string(hide_password=False)
+    optuna = RDBStorage(full_url, skip_compatibility_check=True)
+    optuna.upgrade()
+    optuna.engine.dispose()
+
+
+def main(arguments: list[str]) -> int:
+    """Upgrade the one store named; return the exit code."""
+    try:
+        (url,) = arguments
+        upgrade(url)
+    except ValueError as error:
+        usage = "usage: python -m storage.upgrade URL"
+        print(error if isinstance(error, BadStoreURL) else usage, file=sys.stderr)
+        return 2
+    except (StoreInUse, StoreError) as error:
+        print(error, file=sys.stderr)
+        return 3 if isinstance(error, StoreInUse) else 4
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
