@@ -72,12 +72,12 @@ def train(
     """
     sets = [pair_sets(digits, seed) for seed in seeds]
     stack = Stack([initial_model(model, seed) for seed in seeds])
-    pairs = StackedPairs.of([each.train for each in sets], stack.sides)
+    pairs = stack.pairs([each.train for each in sets])
     wall, cpu = time.perf_counter(), time.process_time()
     curves = _fit(stack, pairs, hyperparameters, seeds, epochs)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    tested = _accuracies(stack, StackedPairs.of([each.test for each in sets], stack.sides))
-    validated = _accuracies(stack, StackedPairs.of([each.validation for each in sets], stack.sides))
+    tested = _accuracies(stack, stack.pairs([each.test for each in sets]))
+    validated = _accuracies(stack, stack.pairs([each.validation for each in sets]))
     finite = curves.isfinite().all(1) & tested.isfinite() & validated.isfinite()
     return [
         TrainingResult(

@@ -32,26 +32,22 @@ def concatenate(parts: Sequence[Logits]) -> Logits:
     return Logits(comparison, torch.cat(digits, 2) if digits else None)
 
 
+def targets(sets: Sequence[PairSet]) -> Logits:
+    """What the networks should say of a pair set each, one-hot."""
+    comparison = one_hot(torch.stack([each.target for each in sets]), 2)
+    digits = one_hot(torch.stack([each.digits for each in sets]), 10).transpose(1, 2)
+    return Logits(comparison.float(), digits.float().contiguous())
+
+
 @dataclass(frozen=True, eq=False)
 class StackedPairs:
     """A pair set of its own for each network of a stack."""
 
     images: Tensor
-    """`(R, sides, N, 14, 14, channels)`, float32. Channels last is what convolutions are fastest
-    on, and a shared trunk sees the images of both sides in one call."""
+    """`(R, sides, N, ...)`, float32, in the form that the networks' first layer takes. A shared
+    trunk sees the images of both sides in one call."""
     target: Logits
     """One-hot."""
-
-    @classmethod
-    def of(cls, sets: Sequence[PairSet], sides: int) -> "StackedPairs":
-        """Stack pair sets for networks that see `sides` images of a pair apart."""
-        images = torch.stack([each.images for each in sets]).unflatten(2, (sides, -1))
-        comparison = one_hot(torch.stack([each.target for each in sets]), 2)
-        digits = one_hot(torch.stack([each.digits for each in sets]), 10).transpose(1, 2)
-        return cls(
-            images.permute(0, 2, 1, 4, 5, 3).contiguous(),
-            Logits(comparison.float(), digits.float().contiguous()),
-        )
 
     def take(self, order: Sequence[Tensor]) -> "StackedPairs":
         """The pairs of each network in an order of its own, `(N,)` indices."""

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from digitcmp.models import OneBranch, TwoBranch
+from digitcmp.pairs import PairSet
 from digitcmp.stack.layers import Linear, positive_part
-from digitcmp.stack.pairs import Logits
+from digitcmp.stack.pairs import Logits, StackedPairs, targets
 from digitcmp.stack.trunks import Parameters, Trunk
 
 
@@ -35,9 +36,14 @@ class Stack:
             for trunk in trunks
         ]
 
+    def pairs(self, sets: Sequence[PairSet]) -> StackedPairs:
+        """Bring a pair set for each network into the form that `forward` takes."""
+        images = torch.stack([each.images for each in sets]).unflatten(2, (self.sides, -1))
+        return StackedPairs(self.trunks[0].prepare(images.transpose(1, 2)), targets(sets))
+
     def forward(self, images: Tensor, training: bool) -> Logits:
-        """Compare the images of `StackedPairs`, `(R, sides, B, 14, 14, channels)`."""
-        images = images.flatten(1, 2).permute(0, 1, 4, 2, 3)
+        """Compare the images of a batch of `pairs`, `(R, sides, B, ...)`."""
+        images = images.flatten(1, 2)
         features = [
             trunk.forward(part, training)
             for trunk, part in zip(self.trunks, images.chunk(len(self.trunks), 1), strict=True)

@@ -1,5 +1,6 @@
 """From the layers of `digitcmp.models` to the layers of a stack."""
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -7,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from digitcmp import architectures
-from digitcmp.stack.images import AveragePool, BatchNorm, Convolution, MaxPool, Residual
+from digitcmp.stack.images import Convolution, MaxPool, PooledPatches, patches
 from digitcmp.stack.layers import Chain, Layer, Linear, ReLU, Weight
+from digitcmp.stack.residual import AveragePool, BatchNorm, Residual
 
 VECTOR = 64
 """Numbers; a multiple of what any processor's vector registers hold."""
@@ -51,7 +53,7 @@ class Parameters:
 
 
 class Trunk:
-    """A trunk, or a head, of R networks: `(R, B, C, H, W)`, or features, to `(R, B, features)`.
+    """A trunk, or a head, of R networks: images or features to `(R, B, features)`.
 
     Up to where the images are flattened every network goes by itself; from there, all at once.
     """
@@ -61,30 +63,38 @@ class Trunk:
     ) -> None:
         found = list(layers.children())
         flatten = next((i for i, each in enumerate(found) if isinstance(each, nn.Flatten)), -1)
-        self.flattens = flatten >= 0
         self.chains = [
-            Chain(list(_image_layers(found[:flatten], parameters, network, sides)))
+            Chain(_image_layers(found[:flatten], parameters, network, sides))
             for network in range(networks if flatten > 0 else 0)
         ]
         self.linear = Chain(
             [
-                Linear(*parameters.of(each), reads_pixels=self.flattens and i == 0 == flatten)
+                Linear(*parameters.of(each), reads_pixels=flatten == i == 0)
                 if isinstance(each, nn.Linear)
                 else ReLU()
                 for i, each in enumerate(found[flatten + 1 :])
             ]
         )
 
+    def prepare(self, images: Tensor) -> Tensor:
+        """Bring images, `(..., C, 14, 14)`, into the form that `forward` takes, once for all."""
+        if not self.chains:
+            return images.flatten(-3)
+        if isinstance(self.chains[0].layers[0], PooledPatches):
+            return patches(images)
+        return images.movedim(-3, -1).contiguous()
+
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        """Take a batch of images, prepared, or of features: `(R, B, ...)`."""
         if self.chains:
+            if not isinstance(self.chains[0].layers[0], PooledPatches):
+                inputs = inputs.movedim(-1, -3)
             maps = [
                 chain.forward(images, training)
                 for chain, images in zip(self.chains, inputs, strict=True)
             ]
             self.map_shape = maps[0].shape
             inputs = torch.stack([each.flatten(1) for each in maps])
-        elif self.flattens:
-            inputs = inputs.flatten(2)
         return self.linear.forward(inputs, training)
 
     def backward(self, gradient: Tensor) -> Tensor:
@@ -97,23 +107,35 @@ class Trunk:
 
 def _image_layers(
     layers: Iterable[nn.Module], parameters: Parameters, network: int, sides: int
-) -> Iterable[Layer]:
+) -> list[Layer]:
     """The image layers of one network that compute what `layers` do."""
-    for layer in layers:
+    built: list[Layer] = []
+    waiting = deque(layers)
+    while waiting:
+        layer = waiting.popleft()
+        after = waiting[0] if waiting else None
         match layer:
             case nn.Conv2d(padding=(int(padding), _)):
+                weights = parameters.of_network(layer, network)
                 pixels = layer.in_channels <= 2
-                yield Convolution(*parameters.of_network(layer, network), padding, pixels)
+                if pixels and isinstance(after, nn.MaxPool2d):
+                    waiting.popleft()
+                    built.append(PooledPatches(*weights))
+                else:
+                    normalised = isinstance(after, nn.BatchNorm2d)
+                    built.append(Convolution(*weights, padding, pixels, normalised))
             case nn.BatchNorm2d(num_features=channels):
                 running = torch.zeros(channels), torch.ones(channels)
-                yield BatchNorm(*parameters.of_network(layer, network), running, sides)
+                built.append(BatchNorm(*parameters.of_network(layer, network), running, sides))
             case nn.ReLU():
-                yield ReLU()
+                built.append(ReLU())
             case nn.MaxPool2d():
-                yield MaxPool()
+                built.append(MaxPool())
             case nn.AvgPool2d(kernel_size=int(size)):
-                yield AveragePool(size)
+                built.append(AveragePool(size))
             case architectures.Residual(convolutions=inner):
-                yield Residual(Chain(list(_image_layers(inner, parameters, network, sides))))
+                chain = Chain(_image_layers(inner, parameters, network, sides))
+                built.append(Residual(chain))
             case _:
                 raise TypeError(f"no image layer stands for {layer}")
+    return built

@@ -1,0 +1,154 @@
+"""A stack of networks computes what autograd does for each of them, to the bit by itself."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from plain import loss_of, random_pairs, take
+from torch import Tensor, nn
+
+from digitcmp import loss
+from digitcmp.models import MODELS
+from digitcmp.stack import Adam, Logits, Stack, StackedPairs, concatenate
+from digitcmp.training import initial_model
+
+PAIRS = 7
+ALPHA = 0.7
+SEEDS = (0, 1, 2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As on a worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """So that rounding, which Adam blows up where a gradient is zero, hides no difference."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def models_of(name: str, seeds: tuple[int, ...] = SEEDS) -> list[nn.Module]:
+    return [initial_model(name, seed) for seed in seeds]
+
+
+def step(stack: Stack, batch: StackedPairs) -> Logits:
+    """Forward and backward."""
+    logits = stack.forward(batch.images, training=True)
+    stack.backward(loss.gradient(logits, batch.target, ALPHA))
+    return logits
+
+
+def weights_of(stack: Stack, models: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:
+    """Each parameter of the stack and its gradient, `(R, ...)`, in the order of a model's."""
+    return [stack.parameters._weights[each] for each in models[0].parameters()]
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("name", MODELS)
+def test_forward_loss_and_gradients_are_those_of_autograd(name: str) -> None:
+    models, sets = models_of(name), [random_pairs(PAIRS, seed) for seed in SEEDS]
+    stack = Stack(models)
+    pairs = stack.pairs(sets)
+    logits = step(stack, pairs)
+    losses = loss.mean(logits, pairs.target, ALPHA)
+    for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
+        outputs = model(pair_set.images)
+        expected = loss_of(outputs, pair_set, ALPHA)
+        expected.backward()
+        torch.testing.assert_close(logits.comparison[network], outputs.comparison)
+        torch.testing.assert_close(losses[network], expected)
+        if outputs.digits is not None:
+            torch.testing.assert_close(logits.digits[network], torch.stack(outputs.digits))
+        for parameter, weight in zip(model.parameters(), weights_of(stack, models), strict=True):
+            torch.testing.assert_close(weight[0][network], parameter)
+            torch.testing.assert_close(weight[1][network], parameter.grad)
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("name", MODELS)
+def test_training_is_that_of_autograd_and_pytorchs_adam(name: str) -> None:
+    """Five steps, and then eval mode, where BatchNorm's running statistics show."""
+    models, sets = models_of(name), [random_pairs(20, seed) for seed in SEEDS]
+    stack = Stack(models)
+    pairs = stack.pairs(sets)
+    adam = Adam(stack.parameters.values, stack.parameters.gradients, 1e-3)
+    for batch in pairs.batches(4):
+        step(stack, batch)
+        adam.step()
+    found = stack.forward(pairs.images, training=False).comparison
+    for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for indices in torch.arange(20).split(4):
+            batch = take(pair_set, indices)
+            optimizer.zero_grad()
+            loss_of(model(batch.images), batch, ALPHA).backward()
+            optimizer.step()
+        expected = model.eval()(pair_set.images).comparison
+        torch.testing.assert_close(found[network], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_eval_mode_changes_nothing() -> None:
+    stack = Stack(models_of("AuxResNet"))
+    images = stack.pairs([random_pairs(20, seed) for seed in SEEDS]).images
+    before = stack.forward(images, training=False).comparison
+    assert torch.equal(stack.forward(images, training=False).comparison, before)
+    stack.forward(images, training=True)
+    assert not torch.equal(stack.forward(images, training=False).comparison, before)
+
+
+def test_the_models_only_lend_their_weights() -> None:
+    models = models_of("SiameseMLP")
+    stack = Stack(models)
+    step(stack, stack.pairs([random_pairs(PAIRS, seed) for seed in SEEDS]))
+    Adam(stack.parameters.values, stack.parameters.gradients, 1.0).step()
+    for model, fresh in zip(models, models_of("SiameseMLP"), strict=True):
+        for parameter, same in zip(model.parameters(), fresh.parameters(), strict=True):
+            assert torch.equal(parameter, same)
+
+
+def test_adam_is_pytorchs_adam() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values, gradients = torch.randn(640, generator=generator), torch.zeros(640)
+    theirs = nn.Parameter(values.clone())
+    ours, optimizer = Adam(values, gradients, 5e-3), torch.optim.Adam([theirs], lr=5e-3)
+    for _ in range(20):
+        gradients.copy_(torch.randn(640, generator=generator))
+        theirs.grad = gradients.clone()
+        ours.step()
+        optimizer.step()
+    torch.testing.assert_close(values, theirs.detach(), rtol=1e-6, atol=1e-6)
+
+
+def trained_bits(name: str, seeds: tuple[int, ...], size: int) -> list[tuple[Tensor, ...]]:
+    """Logits, weights and gradients of each network after a few steps, the last batch smaller."""
+    models = models_of(name, seeds)
+    stack = Stack(models)
+    sets = [random_pairs(2 * size + 3, seed) for seed in seeds]
+    adam = Adam(stack.parameters.values, stack.parameters.gradients, 5e-3)
+    said = []
+    for batch in stack.pairs(sets).batches(size):
+        said.append(step(stack, batch))
+        adam.step()
+    logits = concatenate(said)
+    tensors = [each for weight in weights_of(stack, models) for each in weight]
+    tensors += [logits.comparison, *([] if logits.digits is None else [logits.digits])]
+    return [tuple(each[network] for each in tensors) for network in range(len(seeds))]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [(name, size) for name in ("MLP", "AuxsiameseMLP", "CNN", "AuxCNN") for size in (8, 20, 128)]
+    + [(name, 20) for name in ("AuxMLP", "ResNet", "AuxsiameseResNet", "AuxResNet")],
+)
+def test_a_networks_bits_do_not_depend_on_the_others(name: str, size: int) -> None:
+    together = trained_bits(name, (0, 1, 2, 3, 4), size)
+    for group in ((0,), (1, 2), (4, 3, 2, 1)):
+        for seed, alone in zip(group, trained_bits(name, group, size), strict=True):
+            assert all(map(torch.equal, alone, together[seed]))

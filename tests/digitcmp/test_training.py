@@ -1,0 +1,133 @@
+"""Training: the same bits each time, what a plain loop would give, and how it diverges."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import astuple, replace
+
+import plain
+import pytest
+import torch
+
+from digitcmp.mnist import Digits
+from digitcmp.pairs import PooledDigits, pair_sets, pool
+from digitcmp.training import Hyperparameters, TrainingResult, initial_model, train
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As on a worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pooled(sample: Digits) -> PooledDigits:
+    return pool(sample)
+
+
+def bits(results: list[TrainingResult]) -> list[tuple[object, ...]]:
+    """All but the times."""
+    return [astuple(replace(each, train_seconds=0.0, cpu_seconds=0.0)) for each in results]
+
+
+@pytest.mark.parametrize(
+    ("model", "chosen"),
+    [
+        ("AuxsiameseMLP", Hyperparameters(5e-3, 128, 0.7)),
+        ("CNN", Hyperparameters(5e-3, 64, None)),
+    ],
+)
+def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
+    model: str, chosen: Hyperparameters, pooled: PooledDigits
+) -> None:
+    seeds = (3, 1, 4, 15, 9)
+    together = bits(train(model, chosen, pooled, seeds, epochs=2))
+    assert [result[0] for result in together] == list(seeds)
+    assert len({result[1] for result in together}) > 1
+    assert bits(train(model, chosen, pooled, seeds, epochs=2)) == together
+    for groups in ([(3,), (1, 4), (15, 9)], [(9, 15, 4, 1), (3,)]):
+        apart = [each for group in groups for each in bits(train(model, chosen, pooled, group, 2))]
+        assert sorted(apart) == sorted(together)
+
+
+@pytest.mark.parametrize(
+    ("model", "chosen", "epochs"),
+    [
+        ("MLP", Hyperparameters(5e-4, 8, None), 3),
+        ("AuxMLP", Hyperparameters(5e-4, 32, 0.9), 3),
+        ("SiameseCNN", Hyperparameters(5e-4, 32, None), 2),
+        ("ResNet", Hyperparameters(1e-4, 128, None), 1),
+    ],
+)
+def test_a_training_is_that_of_a_plain_loop(
+    model: str, chosen: Hyperparameters, epochs: int, pooled: PooledDigits
+) -> None:
+    (result,) = train(model, chosen, pooled, [7], epochs)
+    accuracy, validation, curve = plain.train(model, chosen, pair_sets(pooled, 7), 7, epochs)
+    assert result.loss_curve == pytest.approx(curve, rel=2e-3)
+    # A pair or two may fall to the other side by rounding.
+    assert result.accuracy == pytest.approx(accuracy, abs=0.004)
+    assert result.validation_accuracy == pytest.approx(validation, abs=0.004)
+
+
+@pytest.mark.parametrize("model", ["MLP", "AuxsiameseMLP", "AuxsiameseCNN"])
+def test_a_few_epochs_are_clearly_better_than_guessing(model: str, pooled: PooledDigits) -> None:
+    alpha = 1.0 if model.startswith("Aux") else None
+    (result,) = train(model, Hyperparameters(1e-3, 8, alpha), pooled, [0], epochs=3)
+    test = pair_sets(pooled, 0).test
+    share = (test.target == 1).double().mean().item()
+    assert result.accuracy is not None
+    assert result.accuracy > max(share, 1 - share) + 0.1
+    assert result.loss_curve[-1] < result.loss_curve[0]
+
+
+def test_what_a_result_holds(pooled: PooledDigits) -> None:
+    chosen = Hyperparameters(1e-3, 128, None)
+    results = train("MLP", chosen, pooled, [2, 5], epochs=4)
+    assert [each.seed for each in results] == [2, 5]
+    for each in results:
+        assert not each.diverged
+        assert len(each.loss_curve) == 4
+        for accuracy in (each.accuracy, each.validation_accuracy):
+            assert accuracy is not None
+            assert 0 <= accuracy <= 1
+            assert round(accuracy * 1000) == pytest.approx(accuracy * 1000)
+        assert each.train_seconds > 0
+        assert each.cpu_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "learning_rate"),
+    # Dead units keep a network's losses finite, if huge, at rates that are merely absurd.
+    [("MLP", 1e20), ("AuxsiameseMLP", 1e20), ("AuxCNN", 1e9), ("SiameseResNet", 1e20)],
+)
+def test_a_training_that_diverges_has_no_accuracy(
+    model: str, learning_rate: float, pooled: PooledDigits
+) -> None:
+    alpha = 1.0 if model.startswith("Aux") else None
+    (result,) = train(model, Hyperparameters(learning_rate, 128, alpha), pooled, [0], epochs=1)
+    assert result.diverged
+    assert result.accuracy is None
+    assert result.validation_accuracy is None
+    assert len(result.loss_curve) == 1
+    assert not all(map(math.isfinite, result.loss_curve))
+
+
+def test_a_seed_fixes_the_initial_weights_and_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    first, same, other = (
+        torch.cat([each.flatten() for each in initial_model("AuxCNN", seed).parameters()])
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
+def test_an_unknown_model_is_a_key_error(pooled: PooledDigits) -> None:
+    with pytest.raises(KeyError, match="MLPP"):
+        train("MLPP", Hyperparameters(1e-3, 8, None), pooled, [0], epochs=1)
