@@ -17,18 +17,16 @@ from studies.grid import Grid, fail_unfinished
 from studies.protocol import Protocol, differences
 from studies.provenance import provenance
 from studies.records import Data
-from studies.stages import Stage, chain, make_stage, study_name
+from studies.stages import Stage, chain, make_stage
 from studies.winners import winner
 
 
-def check_protocol(
-    store: Store, experiment: str, models: list[str], protocol: Protocol, data: Data
-) -> None:
-    """Raise UsageError where one of the models' studies follows another protocol."""
+def check_protocol(store: Store, experiment: str, protocol: Protocol, data: Data) -> None:
+    """Raise UsageError where a study of the experiment, of any model, follows another protocol."""
     asked = protocol.stored(data.sha256)
-    names = {study_name(experiment, model, name) for model in models for name in chain(model)}
     for study in store.optuna.get_all_studies():
-        stored = study.user_attrs.get("protocol") if study.study_name in names else None
+        is_part = study.study_name.startswith(f"{experiment}/")
+        stored = study.user_attrs.get("protocol") if is_part else None
         if stored is not None and (found := list(differences(stored, asked))):
             raise UsageError(
                 f"{study.study_name} follows another protocol ({'; '.join(found)}): give this one "

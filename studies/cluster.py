@@ -36,6 +36,7 @@ class Cluster:
     def __init__(self, address: str | None, workers: int, digits: PooledDigits) -> None:
         self._address, self._workers, self._digits = address, workers, digits
         self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._lost: list[Future[Any]] = []
         self._counted = (-1.0, 0)
         self._resources = ExitStack()
 
@@ -61,9 +62,9 @@ class Cluster:
                     host=LOOPBACK,
                     dashboard_address=f"{LOOPBACK}:0",
                     memory_limit=0,
-                    # Threads that wait for each other by spinning need every core for themselves:
+                    # Threads that wait for each other by spinning for long need all cores for themselves:
                     # one busy core of two made a rerun ten times as long.
-                    env={"OMP_WAIT_POLICY": "passive"},
+                    env={"GOMP_SPINCOUNT": "30000"},
                     silence_logs=logging.CRITICAL,
                 )
             )
@@ -102,15 +103,18 @@ class Cluster:
         The result of a job that failed is a `Failed`. Raises ClusterLost where the scheduler is
         gone, or has lost a job.
         """
-        ended: list[Future[Any]] = []
+        ended = self._lost
         try:
             ended.append(self._ended.get(timeout=seconds))
             while True:
                 ended.append(self._ended.get_nowait())
         except queue.Empty:
             pass
-        if self._client.status != "running" or any(_is_lost(future) for future in ended):
+        if self._client.status != "running" or any(future.cancelled() for future in ended):
             raise ClusterLost("the Dask scheduler is gone: run again to go on")
+        # A result may be lost with the worker that kept it: the scheduler has the job done again.
+        self._lost = [future for future in ended if future.status == "lost"]
+        ended = [future for future in ended if future.status != "lost"]
         good = [future for future in ended if future.status == "finished"]
         # All at once: each question takes milliseconds.
         results = dict(zip(good, self._client.gather(good), strict=True))
@@ -130,10 +134,6 @@ def _silence_dask() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _is_lost(future: Future[Any]) -> bool:
-    return future.status not in ("finished", "error")
 
 
 def _reason(future: Future[Any]) -> str:

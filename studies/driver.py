@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from distributed import Future
 from optuna import Study, Trial
+from optuna.trial import TrialState
 
 from digitcmp.models import MODELS
 from storage.lock import Lock
@@ -57,7 +58,8 @@ class Driver:
         grid = study.sampler
         assert isinstance(grid, Grid)
         free = grid.free(study)
-        self.progress.begin(stage, cells=len(grid), free=len(free))
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        self.progress.begin(stage, cells=len(grid), free=len(free), complete=complete)
         jobs = self._jobs(stage, study, (grid.ask(study, cell) for cell in free))
         in_flight: dict[Future[Report], Work] = {}
         try:

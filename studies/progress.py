@@ -1,11 +1,14 @@
 """How far a run is: a live display in a terminal, plain lines anywhere else."""
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from optuna.trial import FrozenTrial
 from rich import progress
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from studies.estimates import Estimates
 from studies.stages import Stage
@@ -13,6 +16,16 @@ from studies.telling import Running
 from studies.wording import cell_text, duration
 
 SECONDS_BETWEEN_LINES = 2.0
+
+
+class _Display(progress.Progress):
+    """A bar for each stage, and below them what is being done, in as many lines as it takes."""
+
+    now = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield Text(self.now)
 
 
 class Progress:
@@ -24,11 +37,11 @@ class Progress:
         self._expected_done = 0.0
         self._started = time.monotonic()
         self._last_line = 0.0
-        self._display = progress.Progress(
+        self._display = _Display(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=20),
             progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[said]}"),
+            progress.TextColumn("{task.fields[best]}"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -45,14 +58,17 @@ class Progress:
     ) -> None:
         self._display.stop()
 
-    def begin(self, stage: Stage, cells: int, free: int) -> None:
+    def begin(
+        self, stage: Stage, cells: int, free: int, complete: Iterable[FrozenTrial] = ()
+    ) -> None:
         """A stage starts, or is taken up again with `free` of its cells to do."""
-        self._best: tuple[float, str] | None = None
+        told = [(trial.value or 0.0, cell_text(trial.params)) for trial in complete]
+        self._best = max(told, default=None)
         self._asked = ""
         self._total = cells * stage.trainings_per_cell
         self._done = self._total - free * stage.trainings_per_cell
         self._task = self._display.add_task(
-            f"{stage.model} {stage.name}", total=self._total, said=""
+            f"{stage.model} {stage.name}", total=self._total, best=""
         )
 
     def asked(self, running: Running) -> None:
@@ -88,8 +104,9 @@ class Progress:
             )
 
     def _show(self) -> None:
-        said = self._said() if self._done == self._total else f"{self._asked}; {self._said()}"
-        self._display.update(self._task, completed=self._done, said=said)
+        self._display.now = f"{self._asked}; {self._said()}"
+        best = f"best {self._best[0]:.4f}" if self._best else ""
+        self._display.update(self._task, completed=self._done, best=best)
 
     def _said(self) -> str:
         best = f"best {self._best[0]:.4f} at {self._best[1]}, " if self._best else ""

@@ -18,6 +18,9 @@ DEFAULT_STORAGE = "sqlite:///studies.db"
 PAIRS = 1000
 """Pairs that a seed draws for training, and as many for validation and test."""
 
+MOST = 10_000
+"""Epochs, repeats or reruns: a plan of more than anyone can wait for would fill the memory."""
+
 
 @dataclass(frozen=True)
 class Protocol:
@@ -40,6 +43,8 @@ class Protocol:
         for name in ("epochs", "repeats", "reruns"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
+            if getattr(self, name) > MOST:
+                raise UsageError(f"{name} must be at most {MOST}, not {getattr(self, name)}")
         if not 0 <= self.stage1_alpha < float("inf"):
             raise UsageError(f"stage1-alpha must be a number from 0, not {self.stage1_alpha}")
 

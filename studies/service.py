@@ -15,6 +15,7 @@ from storage.lock import store_lock
 from storage.queries import ModelResult, model_results
 from storage.reader import open_reader
 from storage.store import open_store
+from storage.urls import parse
 from studies.chain import check_protocol, run_chain
 from studies.cluster import Cluster, cores
 from studies.driver import Driver
@@ -42,6 +43,7 @@ class Settings:
     data_dir: Path | None = None
 
     def __post_init__(self) -> None:
+        parse(self.storage)
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers must be at least 1, not {self.workers}")
         if self.workers is not None and self.cluster is not None:
@@ -55,7 +57,7 @@ class Settings:
     @property
     def experiment_name(self) -> str:
         """The first part of the names of the studies."""
-        return self.experiment or self.protocol.experiment
+        return self.protocol.experiment if self.experiment is None else self.experiment
 
 
 def run_models(models: Sequence[str], settings: Settings, console: Console) -> list[str]:
@@ -74,7 +76,7 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
         store_lock(settings.storage, names) as lock,
         open_store(settings.storage) as store,
     ):
-        check_protocol(store, experiment, list(models), protocol, data)
+        check_protocol(store, experiment, protocol, data)
         workers = settings.workers or cores()
         times = Estimates(store.engine, workers)
         plans = [

@@ -70,7 +70,7 @@ def make_stage(
     space: dict[str, list[Value]]
     if winner is None:
         space = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES)}
-        alphas = [protocol.stage1_alpha]
+        alphas = [float(protocol.stage1_alpha)]
     else:
         space = {"learning_rate": [winner.learning_rate], "batch_size": [winner.batch_size]}
         alphas = list(ALPHAS) if name == "alpha" or winner.alpha is None else [winner.alpha]
