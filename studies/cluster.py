@@ -3,11 +3,13 @@
 import logging
 import os
 import queue
+import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
 
@@ -55,19 +57,7 @@ class Cluster:
     def _client(self) -> Client:
         _silence_dask()
         if self._address is None:
-            cluster: LocalCluster | str = self._resources.enter_context(
-                LocalCluster(
-                    n_workers=self._workers,
-                    threads_per_worker=1,
-                    host=LOOPBACK,
-                    dashboard_address=f"{LOOPBACK}:0",
-                    memory_limit=0,
-                    # Threads that wait for each other by spinning for long need all cores for themselves:
-                    # one busy core of two made a rerun ten times as long.
-                    env={"GOMP_SPINCOUNT": "30000"},
-                    silence_logs=logging.CRITICAL,
-                )
-            )
+            cluster: LocalCluster | str = self._resources.enter_context(_local(self._workers))
         else:
             cluster = self._address
         try:
@@ -127,6 +117,28 @@ class Cluster:
         """Forget work that nobody waits for any more; what has begun ends on its own."""
         if futures and self._client.status == "running":
             self._client.cancel(futures)
+
+
+def _local(workers: int) -> LocalCluster:
+    # Ctrl-C in a terminal reaches every process of the group: the driver ends its workers itself.
+    # They inherit what is blocked here, also those that are started again later. The resource
+    # tracker comes first, because it unblocks the signal in the thread that starts it.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+            memory_limit=0,
+            # Threads that wait for each other by spinning for long need all cores for themselves:
+            # one busy core of two made a rerun ten times as long.
+            env={"GOMP_SPINCOUNT": "30000"},
+            silence_logs=logging.CRITICAL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _silence_dask() -> None:
