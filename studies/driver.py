@@ -78,6 +78,7 @@ class Driver:
     ) -> bool:
         """Keep a job on every worker and one waiting, or one rerun; say if any is in flight."""
         while not in_flight or (not stage.is_rerun and len(in_flight) < 2 * self.cluster.threads()):
+            self.lock.check()
             work = next(jobs, None)
             if work is None:
                 break
