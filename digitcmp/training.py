@@ -109,14 +109,14 @@ def _fit(
     count = pairs.target.comparison.shape[1]
     curves = []
     for _ in range(epochs):
-        shuffled = pairs.take([torch.randperm(count, generator=each) for each in shuffles])
+        order = torch.stack([torch.randperm(count, generator=each) for each in shuffles])
         seen = []
-        for batch in shuffled.batches(chosen.batch_size):
+        for batch in pairs.batches(chosen.batch_size, order):
             logits = stack.forward(batch.images, training=True)
             stack.backward(loss.gradient(logits, batch.target, chosen.alpha))
             optimizer.step()
             seen.append(logits)
-        curves.append(loss.mean(concatenate(seen), shuffled.target, chosen.alpha))
+        curves.append(loss.mean(concatenate(seen), pairs.in_order(order), chosen.alpha))
     return torch.stack(curves, 1)
 
 

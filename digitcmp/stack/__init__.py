@@ -9,7 +9,7 @@ What a network computes does not depend, to the bit, on which others are in its 
 """
 
 from digitcmp.stack.adam import Adam
-from digitcmp.stack.pairs import Logits, StackedPairs, concatenate, targets
+from digitcmp.stack.pairs import Batch, Logits, StackedPairs, concatenate, targets
 from digitcmp.stack.stack import Stack
 
-__all__ = ["Adam", "Logits", "Stack", "StackedPairs", "concatenate", "targets"]
+__all__ = ["Adam", "Batch", "Logits", "Stack", "StackedPairs", "concatenate", "targets"]

@@ -1,4 +1,4 @@
-"""What the networks of a stack say, and what they are told."""
+"""Pair sets for a stack: what its networks see, say and are told."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,11 +25,50 @@ class Logits(NamedTuple):
         return Logits(self.comparison.narrow(1, start, length), digits)
 
 
-def concatenate(parts: Sequence[Logits]) -> Logits:
-    """The logits of several batches as those of one."""
-    digits = [part.digits for part in parts if part.digits is not None]
-    comparison = torch.cat([part.comparison for part in parts], 1)
-    return Logits(comparison, torch.cat(digits, 2) if digits else None)
+class Batch(NamedTuple):
+    """A batch of pairs for each network."""
+
+    images: Tensor
+    """`(R, sides * B, ...)`: the images of one side, then those of the other."""
+    target: Logits
+
+
+@dataclass(frozen=True, eq=False)
+class StackedPairs:
+    """A pair set of its own for each network of a stack."""
+
+    images: Tensor
+    """`(R, sides, N, ...)`, float32, in the form that the networks' first layer takes."""
+    target: Logits
+    """One-hot."""
+
+    def in_order(self, order: Tensor) -> Logits:
+        """The targets of each network in an order of its own, `(R, N)` indices."""
+        comparison, digits = self.target
+        assert digits is not None
+        return Logits(
+            comparison.gather(1, order[..., None].expand_as(comparison)),
+            digits.gather(2, order[:, None, :, None].expand_as(digits)),
+        )
+
+    def batches(self, size: int, order: Tensor | None = None) -> Iterator[Batch]:
+        """The pairs in batches, in the order of `in_order` if one is given.
+
+        The last batch may be smaller. Images are copied once, from where they are to where the
+        first layer reads them.
+        """
+        networks, sides, count = self.images.shape[:3]
+        if order is None:
+            order = torch.arange(count).expand(networks, -1)
+        target = self.in_order(order)
+        firsts = torch.arange(0, networks * sides * count, count).view(networks, sides, 1)
+        places = firsts + order[:, None]
+        rows = self.images.flatten(0, 2)
+        for start in range(0, count, size):
+            length = min(size, count - start)
+            chosen = places.narrow(2, start, length).flatten()
+            images = rows.index_select(0, chosen).unflatten(0, (networks, sides * length))
+            yield Batch(images, target.narrow(start, length))
 
 
 def targets(sets: Sequence[PairSet]) -> Logits:
@@ -39,37 +78,8 @@ def targets(sets: Sequence[PairSet]) -> Logits:
     return Logits(comparison.float(), digits.float().contiguous())
 
 
-@dataclass(frozen=True, eq=False)
-class StackedPairs:
-    """A pair set of its own for each network of a stack."""
-
-    images: Tensor
-    """`(R, sides, N, ...)`, float32, in the form that the networks' first layer takes. A shared
-    trunk sees the images of both sides in one call."""
-    target: Logits
-    """One-hot."""
-
-    def take(self, order: Sequence[Tensor]) -> "StackedPairs":
-        """The pairs of each network in an order of its own, `(N,)` indices."""
-        comparison, digits = self.target
-        assert digits is not None
-        return StackedPairs(
-            _take(self.images, 1, order),
-            Logits(_take(comparison, 0, order), _take(digits, 1, order)),
-        )
-
-    def batches(self, size: int) -> Iterator["StackedPairs"]:
-        """The pairs in batches; the last may be smaller."""
-        count = self.images.shape[2]
-        for start in range(0, count, size):
-            length = min(size, count - start)
-            yield StackedPairs(
-                self.images.narrow(2, start, length), self.target.narrow(start, length)
-            )
-
-
-def _take(stacked: Tensor, dimension: int, order: Sequence[Tensor]) -> Tensor:
-    """Index each network's tensor along a dimension of it."""
-    return torch.stack(
-        [each.index_select(dimension, index) for each, index in zip(stacked, order, strict=True)]
-    )
+def concatenate(parts: Sequence[Logits]) -> Logits:
+    """The logits of several batches as those of one."""
+    digits = [part.digits for part in parts if part.digits is not None]
+    comparison = torch.cat([part.comparison for part in parts], 1)
+    return Logits(comparison, torch.cat(digits, 2) if digits else None)

@@ -42,13 +42,13 @@ class Stack:
         return StackedPairs(self.trunks[0].prepare(images.transpose(1, 2)), targets(sets))
 
     def forward(self, images: Tensor, training: bool) -> Logits:
-        """Compare the images of a batch of `pairs`, `(R, sides, B, ...)`."""
-        images = images.flatten(1, 2)
+        """Compare the images of a batch of `pairs`, `(R, sides * B, ...)`."""
         features = [
             trunk.forward(part, training)
             for trunk, part in zip(self.trunks, images.chunk(len(self.trunks), 1), strict=True)
         ]
-        units = self.head.forward(torch.cat(features, 1), training)
+        together = features[0] if len(features) == 1 else torch.cat(features, 1)
+        units = self.head.forward(together, training)
         if self.comparison is None:
             return Logits(units, None)
         digits = units.unflatten(1, (2, -1))

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from digitcmp import loss
 from digitcmp.models import MODELS
-from digitcmp.stack import Adam, Logits, Stack, StackedPairs, concatenate
+from digitcmp.pairs import PairSet
+from digitcmp.stack import Adam, Batch, Logits, Stack, concatenate
 from digitcmp.training import initial_model
 
 PAIRS = 7
@@ -38,7 +39,13 @@ def models_of(name: str, seeds: tuple[int, ...] = SEEDS) -> list[nn.Module]:
     return [initial_model(name, seed) for seed in seeds]
 
 
-def step(stack: Stack, batch: StackedPairs) -> Logits:
+def whole(stack: Stack, sets: list[PairSet]) -> Batch:
+    """All pairs in one batch."""
+    (batch,) = stack.pairs(sets).batches(1000)
+    return batch
+
+
+def step(stack: Stack, batch: Batch) -> Logits:
     """Forward and backward."""
     logits = stack.forward(batch.images, training=True)
     stack.backward(loss.gradient(logits, batch.target, ALPHA))
@@ -55,9 +62,9 @@ def weights_of(stack: Stack, models: list[nn.Module]) -> list[tuple[Tensor, Tens
 def test_forward_loss_and_gradients_are_those_of_autograd(name: str) -> None:
     models, sets = models_of(name), [random_pairs(PAIRS, seed) for seed in SEEDS]
     stack = Stack(models)
-    pairs = stack.pairs(sets)
-    logits = step(stack, pairs)
-    losses = loss.mean(logits, pairs.target, ALPHA)
+    batch = whole(stack, sets)
+    logits = step(stack, batch)
+    losses = loss.mean(logits, batch.target, ALPHA)
     for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
         outputs = model(pair_set.images)
         expected = loss_of(outputs, pair_set, ALPHA)
@@ -74,18 +81,18 @@ def test_forward_loss_and_gradients_are_those_of_autograd(name: str) -> None:
 @pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("name", MODELS)
 def test_training_is_that_of_autograd_and_pytorchs_adam(name: str) -> None:
-    """Five steps, and then eval mode, where BatchNorm's running statistics show."""
-    models, sets = models_of(name), [random_pairs(20, seed) for seed in SEEDS]
+    """Three steps, and then eval mode, where BatchNorm's running statistics show."""
+    models, sets = models_of(name), [random_pairs(12, seed) for seed in SEEDS]
     stack = Stack(models)
     pairs = stack.pairs(sets)
     adam = Adam(stack.parameters.values, stack.parameters.gradients, 1e-3)
     for batch in pairs.batches(4):
         step(stack, batch)
         adam.step()
-    found = stack.forward(pairs.images, training=False).comparison
+    found = stack.forward(whole(stack, sets).images, training=False).comparison
     for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        for indices in torch.arange(20).split(4):
+        for indices in torch.arange(12).split(4):
             batch = take(pair_set, indices)
             optimizer.zero_grad()
             loss_of(model(batch.images), batch, ALPHA).backward()
@@ -96,7 +103,7 @@ def test_training_is_that_of_autograd_and_pytorchs_adam(name: str) -> None:
 
 def test_eval_mode_changes_nothing() -> None:
     stack = Stack(models_of("AuxResNet"))
-    images = stack.pairs([random_pairs(20, seed) for seed in SEEDS]).images
+    images = whole(stack, [random_pairs(12, seed) for seed in SEEDS]).images
     before = stack.forward(images, training=False).comparison
     assert torch.equal(stack.forward(images, training=False).comparison, before)
     stack.forward(images, training=True)
@@ -106,7 +113,7 @@ def test_eval_mode_changes_nothing() -> None:
 def test_the_models_only_lend_their_weights() -> None:
     models = models_of("SiameseMLP")
     stack = Stack(models)
-    step(stack, stack.pairs([random_pairs(PAIRS, seed) for seed in SEEDS]))
+    step(stack, whole(stack, [random_pairs(PAIRS, seed) for seed in SEEDS]))
     Adam(stack.parameters.values, stack.parameters.gradients, 1.0).step()
     for model, fresh in zip(models, models_of("SiameseMLP"), strict=True):
         for parameter, same in zip(model.parameters(), fresh.parameters(), strict=True):
@@ -140,6 +147,22 @@ def trained_bits(name: str, seeds: tuple[int, ...], size: int) -> list[tuple[Ten
     tensors = [each for weight in weights_of(stack, models) for each in weight]
     tensors += [logits.comparison, *([] if logits.digits is None else [logits.digits])]
     return [tuple(each[network] for each in tensors) for network in range(len(seeds))]
+
+
+def test_batches_follow_the_order_of_each_network() -> None:
+    """Images and targets of a pair stay together, in batches of any size."""
+    sets = [random_pairs(7, seed) for seed in SEEDS]
+    stack = Stack(models_of("AuxsiameseMLP"))
+    orders = [torch.randperm(7, generator=torch.Generator().manual_seed(s)) for s in SEEDS]
+    batches = list(stack.pairs(sets).batches(3, torch.stack(orders)))
+    assert [batch.target.comparison.shape[1] for batch in batches] == [3, 3, 1]
+    for network, (pair_set, order) in enumerate(zip(sets, orders, strict=True)):
+        for batch, indices in zip(batches, order.split(3), strict=True):
+            expected = take(pair_set, indices)
+            sides = batch.images[network].view(2, -1, 196).transpose(0, 1)
+            assert torch.equal(sides, expected.images.flatten(2))
+            assert torch.equal(batch.target.comparison[network].argmax(-1), expected.target)
+            assert torch.equal(batch.target.digits[network].argmax(-1).T, expected.digits)
 
 
 @pytest.mark.parametrize(
