@@ -109,6 +109,7 @@ def test_workers_may_join_and_leave(tmp_path: Path, local: list[tuple[object, ..
     assert trainings(store) == local
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_ends_the_run_and_loses_nothing(
     tmp_path: Path, local: list[tuple[object, ...]]
 ) -> None:
@@ -126,6 +127,7 @@ def test_a_scheduler_that_goes_ends_the_run_and_loses_nothing(
     assert trainings(store) == local
 
 
+@pytest.mark.slow
 def test_nobody_answers(tmp_path: Path) -> None:
     process = run(tmp_path / "studies.db", "--cluster", "tcp://127.0.0.1:9")
     output, _ = process.communicate(timeout=60)

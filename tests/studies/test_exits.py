@@ -1,0 +1,82 @@
+"""Every way a command can end."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import studies
+from digitcmp.idx import DataError
+from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse
+from studies.errors import ClusterLost, UsageError
+from studies.exits import exit_codes, interruptible
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (ClusterLost("no scheduler"), 1),
+        (UsageError("no sense"), 2),
+        (DataError("no data"), 2),
+        (BadStoreURL("no URL"), 2),
+        (StoreInUse("studies.db", "7", "there"), 3),
+        (StoreError("no room"), 4),
+        (OlderSchema("too old"), 4),
+    ],
+)
+def test_an_error_with_a_code_is_one_sentence(
+    error: Exception, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as left, exit_codes():
+        raise error
+    assert left.value.exit_code == code
+    assert capsys.readouterr() == ("", f"error: {error}\n")
+
+
+def test_a_mistake_of_ours_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), exit_codes():
+        1 / 0  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_a_command_after_its_cleaning_up(
+    number: int, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(typer.Exit) as left, exit_codes(), interruptible():
+        try:
+            signal.raise_signal(number)
+        finally:
+            print("cleaned up")
+    assert left.value.exit_code == code
+    assert capsys.readouterr() == ("cleaned up\n", f"{said}: the same command goes on from here\n")
+    assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_it_at_once(second: int) -> None:
+    code = (
+        "import signal, sys\n"
+        "from studies.exits import exit_codes, interruptible\n"
+        "with exit_codes(), interruptible():\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    finally:\n"
+        "        signal.raise_signal(int(sys.argv[1]))\n"
+        "        print('went on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(int(second))],
+        env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + second, "", "")
