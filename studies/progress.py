@@ -1,7 +1,7 @@
 """How far a run is: a live display in a terminal, plain lines anywhere else."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -31,9 +31,10 @@ class _Display(progress.Progress):
 class Progress:
     """Counts what the driver does, and shows it while it is entered as a context."""
 
-    def __init__(self, console: Console, times: Estimates, seconds: float) -> None:
+    def __init__(self, console: Console, times: Estimates, expected: Mapping[str, float]) -> None:
+        """Seconds are `expected` for what is missing of each study."""
         self._console, self._times = console, times
-        self._expected = seconds
+        self._expected = dict(expected)
         self._expected_done = 0.0
         self._started = time.monotonic()
         self._last_line = 0.0
@@ -67,6 +68,10 @@ class Progress:
         self._asked = ""
         self._total = cells * stage.trainings_per_cell
         self._done = self._total - free * stage.trainings_per_cell
+        self._planned = len(stage.search_space["batch_size"]) > 1
+        if not self._planned:
+            # The plan guessed at the winner, which is known by now.
+            self._expected[stage.study_name] = self._seconds(stage, self._total - self._done)
         self._task = self._display.add_task(
             f"{stage.model} {stage.name}", total=self._total, best=""
         )
@@ -75,13 +80,18 @@ class Progress:
         """A cell is taken up; some of its trainings may be recorded already."""
         self._asked = cell_text(running.trial.params)
         self._done += len(running.runs)
+        if not self._planned:
+            self._expected[running.stage.study_name] -= self._seconds(
+                running.stage, len(running.runs)
+            )
         self._show()
 
     def trained(self, running: Running, trainings: int) -> None:
         """A job of a cell is done."""
         self._done += trainings
-        batch_size = running.trial.params["batch_size"]
-        self._expected_done += trainings * self._times.seconds(running.stage, batch_size)
+        self._expected_done += self._seconds(
+            running.stage, trainings, running.trial.params["batch_size"]
+        )
         self._show()
 
     def told(self, running: Running) -> None:
@@ -112,8 +122,12 @@ class Progress:
         best = f"best {self._best[0]:.4f} at {self._best[1]}, " if self._best else ""
         return f"{best}{duration(self._seconds_left())} left"
 
+    def _seconds(self, stage: Stage, trainings: int, batch_size: int | None = None) -> float:
+        size = batch_size or int(stage.search_space["batch_size"][0])
+        return trainings * self._times.seconds(stage, size)
+
     def _seconds_left(self) -> float:
-        expected = max(0.0, self._expected - self._expected_done)
+        expected = max(0.0, sum(self._expected.values()) - self._expected_done)
         elapsed = time.monotonic() - self._started
         # Once there is enough to go by, this run's own pace corrects the estimate.
         trust = min(1.0, self._expected_done / 30)

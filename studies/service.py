@@ -85,10 +85,10 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
             for each in plan(store.engine, experiment, model, protocol, data, times)
         ]
         _announce(console, experiment, plans)
-        seconds = sum(each.seconds for each in plans)
+        expected = {each.stage.study_name: each.seconds for each in plans}
         with (
             Cluster(settings.cluster, workers, digits) as cluster,
-            Progress(console, times, seconds) as progress,
+            Progress(console, times, expected) as progress,
         ):
             driver = Driver(store, lock, cluster, data, progress, times)
             for model in models:

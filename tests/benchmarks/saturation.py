@@ -62,7 +62,7 @@ def achieved(rate: int, threads: int, storage: str, digits: pairs.PooledDigits) 
         Cluster(workers.scheduler_address, 0, digits) as cluster,
     ):
         times = Estimates(store.engine, threads)
-        progress = Progress(Console(quiet=True), times, 0)
+        progress = Progress(Console(quiet=True), times, {})
         driver = Driver(store, lock, cluster, data, progress, times, partial(sleep, threads / rate))
         study = open_study(driver, stage)
         cluster.threads()

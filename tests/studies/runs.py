@@ -36,7 +36,7 @@ class Runs:
         """Let a driver work; what failed."""
         with store_lock(self.url, []) as lock, open_store(self.url) as store:
             times = Estimates(store.engine, 2)
-            progress = Progress(Console(file=self.said), times, 0.0)
+            progress = Progress(Console(file=self.said), times, {})
             driver = Driver(store, lock, self.cluster, DATA, progress, times, train)
             with progress:
                 work(driver)

@@ -8,6 +8,7 @@ import optuna
 import pytest
 from rich.console import Console
 
+from digitcmp.training import Hyperparameters
 from storage.schema import TrainingRun
 from storage.store import Store
 from studies import progress
@@ -25,7 +26,8 @@ class Replay:
     """Tells a progress display what a driver does."""
 
     def __init__(self, console: Console, store: Store, seconds: float = 600.0) -> None:
-        self.progress = Progress(console, Estimates(store.engine, 1), seconds)
+        expected = {STAGE.study_name: seconds}
+        self.progress = Progress(console, Estimates(store.engine, 1), expected)
         self.study = optuna.create_study(storage=store.optuna, sampler=Grid(STAGE.search_space))
         self.grid = self.study.sampler
         self.cells = iter(self.grid.free(self.study))
@@ -131,3 +133,13 @@ def test_nothing_is_left_at_the_end(said: io.StringIO, store: Store) -> None:
     replay.progress.begin(STAGE, cells=20, free=1)
     replay.cell(0.5, 0.5)
     assert said.getvalue().endswith("0 s left\n")
+
+
+def test_the_time_left_follows_the_winner(said: io.StringIO, store: Store) -> None:
+    """A plan guesses at its batch size; the stage knows it."""
+    times = Estimates(store.engine, 1)
+    winner = Hyperparameters(1e-3, 128, None)
+    rerun = make_stage("toy", "MLP", "rerun", Protocol(reruns=4), winner)
+    display = Progress(Console(file=said), times, {rerun.study_name: 1e6})
+    display.begin(rerun, cells=4, free=3)
+    assert display._seconds_left() == pytest.approx(3 * times.seconds(rerun, 128))
