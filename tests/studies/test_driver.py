@@ -97,13 +97,16 @@ def test_a_worker_killed_before_its_result_is_fetched_loses_nothing(
         deadline = time.monotonic() + 20
         while not (standin.folder / "killed").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
-        time.sleep(0.5)  # in which the scheduler learns of it
+        time.sleep(0.3)  # in which the scheduler learns of it
         return Cluster.finished(runs.cluster, seconds)
 
     monkeypatch.setattr(runs.cluster, "finished", late)
-    failed, trials = run(runs, stage_of("CNN", 7), replace(standin, faults={CELL: "die after it"}))
+    stage = stage_of("MLP", 2, learning_rate=[5e-3], batch_size=[8])
+    dying = replace(standin, faults={CELL: "die after it"}, seconds=1.0)
+    failed, trials = run(runs, stage, dying)
     assert failed == []
-    assert states(trials) == {"COMPLETE": 4}
+    assert states(trials) == {"COMPLETE": 1}
+    assert len(standin.jobs()) == 2, "the scheduler had it done again"
 
 
 def test_a_training_that_kills_each_worker_fails_its_cell_alone(
