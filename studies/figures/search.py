@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -35,9 +36,10 @@ def heat_map(model: str, cells: Sequence[GridCell], best: GridCell | None) -> Fi
     ]
     image = axes.imshow(means, cmap="cividis", aspect="auto")
     axes.set_facecolor("#EEEEEE")
+    tones = np.asarray(image.norm(np.array(means)))
     for (row, column), cell in by_place.items():
         # Not a number where the cell has no result: then the ground is light.
-        dark = image.norm(means[row][column]) < 0.55
+        dark = tones[row, column] < 0.55
         _write(axes, row, column, cell, "white" if dark else "black")
     axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
     axes.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from storage.queries import ModelResult
 from studies.figures.style import (
@@ -38,7 +39,7 @@ def loss_curve(model: str, curves: Sequence[tuple[float, ...]]) -> Figure:
     axes.set_xlabel("epoch")
     axes.set_ylabel("training loss (mean per pair, nats)")
     axes.set_ylim(bottom=0)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", alpha=0.3)
     axes.legend(frameon=False)
     return figure
