@@ -2,22 +2,19 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from optuna import Study
+from optuna.trial import TrialState
 
-from storage.curves import rerun_curves
-from storage.queries import best_cell, grid_cells, model_results
+from digitcmp.training import Hyperparameters
+from storage.queries import GridCell, best_cell, grid_cells, model_results
 from storage.store import Store
 from studies.artifacts import attach, attached
 from studies.note import rerun_note, search_note
 from studies.stages import Stage
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 SECONDS_BETWEEN_NOTES = 5.0
 
@@ -59,10 +56,11 @@ class Board:
     def _complete(self, stage: Stage, study: Study) -> None:
         with _only_warns(stage):
             if not self._is_complete(stage, study):
-                from studies.figures import png
+                from studies.figures import figures_of, png
 
-                for name, draw in self._figures(stage).items():
-                    attach(study, self._folder, name, png(draw()))
+                names = (stage.experiment, stage.model, stage.name)
+                for name, figure in figures_of(self._store.engine, *names):
+                    attach(study, self._folder, name, png(figure))
                 self._note(study, self._complete_text(stage, study))
 
     def _is_complete(self, stage: Stage, study: Study) -> bool:
@@ -84,7 +82,7 @@ class Board:
 
         pictures = [
             f"![{Path(name).stem}]({get_artifact_path(study, identifier)})"
-            for name, identifier in attached(study, self._folder).items()
+            for name, identifier in sorted(attached(study, self._folder).items())
         ]
         return "\n\n".join([self._text(stage, study), *pictures])
 
@@ -93,36 +91,32 @@ class Board:
         if stage.is_rerun:
             return rerun_note(stage, model_results(self._store.engine, stage.experiment), start)
         names = (stage.experiment, stage.model, stage.name)
+        best = best_cell(self._store.engine, *names)
         cells = grid_cells(self._store.engine, *names)
-        return search_note(stage, cells, best_cell(self._store.engine, *names), start)
-
-    def _figures(self, stage: Stage) -> dict[str, Callable[[], "Figure"]]:
-        from studies import figures
-
-        engine, names = self._store.engine, (stage.experiment, stage.model, stage.name)
-        if stage.is_rerun:
-            curves = rerun_curves(engine, stage.experiment, stage.model)
-            results = model_results(engine, stage.experiment)
-            return {
-                "loss.png": lambda: figures.loss_curve(stage.model, curves),
-                "accuracy.png": lambda: figures.accuracy_bars(results),
-                "seconds.png": lambda: figures.seconds_bars(results),
-                "accuracy-against-seconds.png": lambda: figures.accuracy_against_seconds(results),
-            }
-        cells, best = grid_cells(engine, *names), best_cell(engine, *names)
-        if stage.name == "alpha":
-            return {"alpha.png": lambda: figures.alpha_curve(stage.model, cells, best)}
-        return {"heat-map.png": lambda: figures.heat_map(stage.model, cells, best)}
+        return search_note(stage, cells, best, _trial_of(study, stage, best), start)
 
 
 def _start(study: Study) -> str:
-    """Where a study comes from, as a link."""
+    """Where a study comes from."""
     parent = study.user_attrs.get("parent")
     if parent is None:
         return ""
-    number = study._storage.get_study_id_from_name(parent["study"])
-    page = f"/dashboard/studies/{number}/trials?numbers={parent['trial']}"
-    return f" It starts from [trial {parent['trial']} of {parent['study']}]({page})."
+    identifier = study._storage.get_study_id_from_name(parent["study"])
+    link = _link(identifier, parent["trial"], f"trial {parent['trial']} of {parent['study']}")
+    return f" It starts from {link}."
+
+
+def _trial_of(study: Study, stage: Stage, best: GridCell | None) -> str:
+    """The trial of the best cell."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        found = stage.cell(trial.params).hyperparameters
+        if best and found == Hyperparameters(best.learning_rate, best.batch_size, best.alpha):
+            return _link(study._study_id, trial.number, f"trial {trial.number}")
+    return ""
+
+
+def _link(study: int, trial: int, text: str) -> str:
+    return f"[{text}](/dashboard/studies/{study}/trials?numbers={trial})"
 
 
 @contextmanager

@@ -9,11 +9,16 @@ from studies.stages import Stage, chain
 from studies.winners import DECIDED
 from studies.wording import plus_minus
 
-HEAD = ("", "ours", "the paper's")
+GAP = " | \u2003"
+"""An em space between columns, as the dashboard draws none."""
+
+TITLES = ("ours", "the paper's")
 
 
-def search_note(stage: Stage, cells: Sequence[GridCell], best: GridCell | None, start: str) -> str:
-    """The note of a search; `start` says where it comes from."""
+def search_note(
+    stage: Stage, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+) -> str:
+    """The note of a search: `trial` names that of the best cell, `start` where all comes from."""
     published = PAPER[stage.model]
     total = math.prod(len(values) for values in stage.search_space.values())
     done = sum(cell.state in DECIDED for cell in cells)
@@ -35,8 +40,8 @@ def search_note(stage: Stage, cells: Sequence[GridCell], best: GridCell | None, 
                 plus_minus(published.accuracy, published.accuracy_deviation, 3),
             ),
         ]
-        title = "winner" if done == total else "best cell so far"
-        parts.append(_table((title, *HEAD[1:]), rows))
+        title = "winner" if done == total else "best so far"
+        parts.append(_table((f"{title}: {trial}", *TITLES), rows))
         edges = list(_edges(stage, best))
         if edges:
             parts.append(
@@ -66,7 +71,7 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
             ("seconds per training", *_seconds(result)),
             ("parameters", str(result.parameters), str(result.parameters)),
         ]
-        parts.append(_table(("result", *HEAD[1:]), rows))
+        parts.append(_table(("result", *TITLES), rows))
     order = list(PAPER)
     others = sorted(results, key=lambda each: order.index(each.model))
     if len(others) > 1:
@@ -126,5 +131,6 @@ def _seconds(result: ModelResult) -> tuple[str, str]:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(titles) - 1)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (titles, rule, *rows))
+    lines = [f"| {GAP.join(cells)} |" for cells in (titles, *rows)]
+    lines.insert(1, f"|---{'|---:' * (len(titles) - 1)}|")
+    return "\n".join(lines)

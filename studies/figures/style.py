@@ -56,5 +56,5 @@ def variant(model: str) -> str:
 def png(figure: Figure) -> bytes:
     """The figure as a picture, the same bytes whenever it is drawn from the same results."""
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=144, metadata={"Software": None})
+    figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return file.getvalue()
