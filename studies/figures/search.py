@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 from storage.queries import GridCell
 from studies.figures.style import OURS, canvas
 from studies.paper import PAPER
+from studies.protocol import BATCH_SIZES, LEARNING_RATES
 
 ASIDE = 0.015
 """How far the paper's alpha is drawn from its place, where one of ours stands already."""
@@ -27,8 +28,8 @@ def heat_map(model: str, cells: Sequence[GridCell], best: GridCell | None) -> Fi
     The winner and the paper's are framed. Source: Fig. 2a.
     """
     figure, axes = canvas(f"{model}: test accuracy, mean ± standard deviation")
-    rates = sorted({cell.learning_rate for cell in cells}, reverse=True)
-    sizes = sorted({cell.batch_size for cell in cells})
+    rates = sorted({*LEARNING_RATES, *(cell.learning_rate for cell in cells)}, reverse=True)
+    sizes = sorted({*BATCH_SIZES, *(cell.batch_size for cell in cells)})
     by_place = {(rates.index(c.learning_rate), sizes.index(c.batch_size)): c for c in cells}
     means = [
         [_mean(by_place.get((row, column))) for column in range(len(sizes))]
