@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from storage.queries import grid_cells
+from storage.reader import open_reader
+
 CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parents[2] / "test-output"
 SHORT = ["--epochs", "1", "--repeats", "2", "--reruns", "2", "--experiment", "short"]
-LONG = ["--epochs", "1500", "--repeats", "1", "--experiment", "long"]
+LONG = ["--epochs", "20", "--experiment", "long"]
 # It must reach nothing but the dashboard.
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -39,13 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def writing(folder: Path) -> Iterator["subprocess.Popen[str]"]:
     """Another run, on the same store, that goes on through all tests."""
-    command = [sys.executable, "-m", "studies.run", "AuxsiameseMLP", *LONG]
-    run = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "studies.run", "AuxsiameseCNN", *LONG]
+    run = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, text=True)
     with run:
-        assert run.stdout is not None
-        for line in run.stdout:
-            if " 1/20 trainings" in line:
-                break
+        reader = open_reader(f"sqlite:///{folder / 'studies.db'}")
+        while not grid_cells(reader, "long", "AuxsiameseCNN", "lr-batch"):
+            assert run.poll() is None
+            time.sleep(0.2)
+        reader.dispose()
         yield run
         run.kill()
 
@@ -77,7 +82,7 @@ def browser() -> Iterator[Any]:
 def page(browser: Any) -> Iterator[Page]:
     """An empty page, on which no error may show."""
     page = browser.new_page(viewport={"width": 1300, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)
     errors: list[str] = []
     page.on("console", lambda said: said.type == "error" and errors.append(said.text))
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -88,7 +93,7 @@ def page(browser: Any) -> Iterator[Page]:
 
 def test_the_list_has_every_study_as_it_runs(page: Page, address: str) -> None:
     page.goto(address)
-    for name in ("short/SiameseMLP/lr-batch", "short/SiameseMLP/rerun", "long/AuxsiameseMLP"):
+    for name in ("short/SiameseMLP/lr-batch", "short/SiameseMLP/rerun", "long/AuxsiameseCNN"):
         page.get_by_text(name).first.wait_for()
     page.screenshot(path=SCREENSHOTS / "studies.png")
 
