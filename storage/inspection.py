@@ -28,7 +28,7 @@ def require_usable(url: URL) -> None:
     with engine.connect() as connection:
         if path is not None:
             _require_intact(connection, path)
-        _require_schema(connection, url)
+        require_schema(connection, url)
 
 
 def _require_writable(path: Path) -> None:
@@ -44,7 +44,8 @@ def _require_intact(connection: Connection, path: Path) -> None:
         raise StoreError(DAMAGED.format(place=path))
 
 
-def _require_schema(connection: Connection, url: URL) -> None:
+def require_schema(connection: Connection, url: URL) -> None:
+    """Raise `StoreError` for a foreign database, or one of another schema than this Optuna's."""
     known, tables_of_optuna = _optuna_schema()
     tables = set(inspect(connection).get_table_names())
     found = None

@@ -2,9 +2,10 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 from storage.errors import StoreError, explained
 from storage.urls import connect_args, parse, sqlite_path
@@ -17,14 +18,9 @@ def open_reader(url: str) -> Engine:
     """
     parsed = parse(url)
     path = sqlite_path(parsed)
-    if path is None:
-        settings = connect_args(parsed)
-        settings["options"] += " -c default_transaction_read_only=on"
-        engine = create_engine(parsed, connect_args=settings)
-    elif path.exists():
-        engine = create_engine(parsed, creator=lambda: connect_read_only(path))
-    else:
+    if path is not None and not path.exists():
         raise StoreError(f"no store at {path}: check the path, or start a run to make one")
+    engine = create_engine(parsed, **read_only(parsed))
     try:
         with explained(parsed), engine.connect() as connection:
             # SQLite opens the file itself at the first query only.
@@ -33,6 +29,16 @@ def open_reader(url: str) -> Engine:
         engine.dispose()
         raise
     return engine
+
+
+def read_only(url: URL) -> dict[str, Any]:
+    """Return the settings of an engine whose connections refuse every write."""
+    path = sqlite_path(url)
+    if path is not None:
+        return {"creator": lambda: connect_read_only(path)}
+    settings = connect_args(url)
+    settings["options"] += " -c default_transaction_read_only=on"
+    return {"connect_args": settings}
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:

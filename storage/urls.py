@@ -35,6 +35,15 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
+def artifact_folder(url: str) -> Path:
+    """Return the default folder of a store's figures: `studies-artifacts` beside `studies.db`.
+
+    A server's store has none beside it: there it is in the current folder. Raises `BadStoreURL`.
+    """
+    path = sqlite_path(parse(url))
+    return Path("studies-artifacts") if path is None else path.with_name(f"{path.stem}-artifacts")
+
+
 def connect_args(url: URL) -> dict[str, Any]:
     """Return the driver's settings, whose timeouts are in seconds."""
     if url.get_backend_name() == "sqlite":

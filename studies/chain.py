@@ -51,6 +51,9 @@ def run_chain(driver: Driver, experiment: str, model: str, protocol: Protocol) -
         study = open_study(driver, stage, before, won)
         fail_unfinished(study)
         driver.run(stage, study)
+        if driver.board is not None:
+            driver.lock.check()
+            driver.board.complete(stage, study)
         before = stage
 
 

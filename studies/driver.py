@@ -16,6 +16,7 @@ from storage.lock import Lock
 from storage.queries import recorded
 from storage.schema import TrainingRun, record
 from storage.store import Store
+from studies.board import Board
 from studies.cluster import Cluster, Failed
 from studies.estimates import Estimates
 from studies.grid import Grid, fail_unfinished
@@ -48,6 +49,8 @@ class Driver:
     """Seconds that a job may take beyond a hundred times what is expected, before it is ended."""
     failed: list[str] = field(default_factory=list)
     """The cells that could not be completed, each with its reason."""
+    board: Board | None = None
+    """What people watch."""
 
     def run(self, stage: Stage, study: Study) -> None:
         """Complete every cell of `stage`, but those whose trainings fail.
@@ -66,6 +69,9 @@ class Driver:
             while self._fill(stage, jobs, in_flight):
                 ended = self.cluster.finished(seconds=0.5)
                 self._collect(study, [(*in_flight.pop(job), result) for job, result in ended])
+                # A rerun is being timed: it gets all cores.
+                if self.board is not None and not (stage.is_rerun and in_flight):
+                    self.board.refresh(stage, study)
         except KeyboardInterrupt:
             self.lock.check()
             fail_unfinished(study)

@@ -46,6 +46,9 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder with the four IDX files of mnist.")
     ] = None,
+    artifact_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the figures, if not one beside the store.")
+    ] = None,
     stage1_alpha: Annotated[
         float, typer.Option(help="Weight of the auxiliary loss in the first stage.")
     ] = DEFAULT.stage1_alpha,
@@ -60,9 +63,9 @@ def run(
         from studies.service import Settings, run_models
 
         protocol = Protocol(epochs, repeats, reruns, data, stage1_alpha)
-        settings = Settings(storage, experiment, protocol, workers, cluster, data_dir)
+        settings = Settings(storage, experiment, protocol, workers, cluster, data_dir, artifact_dir)
         failed = run_models(models, settings, console)
-        show_results(storage, settings.experiment_name, models)
+        show_results(storage, settings.experiment_name, models, artifact_dir)
         for sentence in failed:
             print(f"failed: {sentence}", file=sys.stderr)
         if failed:

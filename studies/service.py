@@ -15,7 +15,8 @@ from storage.lock import store_lock
 from storage.queries import ModelResult, model_results
 from storage.reader import open_reader
 from storage.store import open_store
-from storage.urls import parse
+from storage.urls import artifact_folder, parse
+from studies.board import Board
 from studies.chain import check_protocol, run_chain
 from studies.cluster import Cluster, cores
 from studies.driver import Driver
@@ -41,6 +42,8 @@ class Settings:
     cluster: str | None = None
     """Address of a Dask scheduler; None for workers on this machine."""
     data_dir: Path | None = None
+    artifact_dir: Path | None = None
+    """Folder of the figures; beside the store where None."""
 
     def __post_init__(self) -> None:
         parse(self.storage)
@@ -90,9 +93,12 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
             Cluster(settings.cluster, workers, digits) as cluster,
             Progress(console, times, expected) as progress,
         ):
-            driver = Driver(store, lock, cluster, data, progress, times)
+            board = Board(store, settings.artifact_dir or artifact_folder(settings.storage))
+            driver = Driver(store, lock, cluster, data, progress, times, board=board)
             for model in models:
                 run_chain(driver, experiment, model, protocol)
+            lock.check()
+            board.close()
         backup(settings.storage)
         return driver.failed
 

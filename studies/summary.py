@@ -1,6 +1,8 @@
 """Results in a terminal: ours, with the paper's beside them."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -9,10 +11,16 @@ from storage.errors import place
 from storage.queries import BestParams, ModelResult, best_params, model_results
 from storage.reader import open_reader
 from studies.paper import PAPER
+from studies.protocol import DEFAULT_STORAGE
 from studies.wording import plus_minus
 
 
-def show_results(storage: str, experiment: str | None, models: Sequence[str]) -> None:
+def show_results(
+    storage: str,
+    experiment: str | None,
+    models: Sequence[str],
+    artifact_dir: Path | None = None,
+) -> None:
     """Print the winners and results of some models, and how to see more of them.
 
     Raises StoreError where the store cannot be read.
@@ -24,7 +32,7 @@ def show_results(storage: str, experiment: str | None, models: Sequence[str]) ->
     winners.sort(key=lambda each: (each.experiment, order.index(each.model)))
     # Wide enough for the table: rich would cut its columns in a narrow terminal.
     Console(width=200, soft_wrap=True).print(_table(winners, results))
-    print(f"Watch:  optuna-dashboard {_shown(storage)}\nQuery:  {_query(storage)}")
+    print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
 
 
 def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Table:
@@ -58,9 +66,14 @@ def _seconds(result: ModelResult) -> str:
     return plus_minus(result.mean_train_seconds, result.std_train_seconds, 2)
 
 
-def _shown(storage: str) -> str:
-    """The storage URL as one may type it, but for its password."""
-    return storage if storage.startswith("sqlite") else place(storage)
+def _dashboard(storage: str, artifact_dir: Path | None) -> str:
+    """The command that shows this store, but for its password."""
+    words = ["python", "-m", "studies.dashboard"]
+    if storage != DEFAULT_STORAGE:
+        words += ["--storage", storage if storage.startswith("sqlite") else place(storage)]
+    if artifact_dir is not None:
+        words += ["--artifact-dir", str(artifact_dir)]
+    return shlex.join(words)
 
 
 def _query(storage: str) -> str:

@@ -1,0 +1,136 @@
+"""What the dashboard says of a study: its note, in Markdown."""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from storage.queries import GridCell, ModelResult
+from studies.paper import PAPER
+from studies.stages import Stage, chain
+from studies.winners import DECIDED
+from studies.wording import plus_minus
+
+GAP = " | \u2003"
+"""An em space between columns, as the dashboard draws none."""
+
+TITLES = ("ours", "the paper's")
+
+
+def search_note(
+    stage: Stage, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+) -> str:
+    """The note of a search: `trial` names that of the best cell, `start` where all comes from."""
+    published = PAPER[stage.model]
+    total = math.prod(len(values) for values in stage.search_space.values())
+    done = sum(cell.state in DECIDED for cell in cells)
+    diverged = sum(cell.state == "DIVERGED" for cell in cells)
+    parts = [
+        f"Searches {_space(stage)}. A cell is {stage.trainings_per_cell} trainings: their mean "
+        f"test accuracy decides.{start}",
+        f"**{done} of {total} cells done**{f', {diverged} of them diverged' * bool(diverged)}. "
+        f"{_next(stage)}",
+    ]
+    if best is not None and best.mean_accuracy is not None:
+        rows = [
+            ("learning rate", f"{best.learning_rate:g}", f"{published.learning_rate:g}"),
+            ("batch size", str(best.batch_size), str(published.batch_size)),
+            ("alpha", _alpha(best.alpha), _alpha(published.alpha)),
+            (
+                "test accuracy",
+                plus_minus(best.mean_accuracy, best.std_accuracy, 3),
+                plus_minus(published.accuracy, published.accuracy_deviation, 3),
+            ),
+        ]
+        title = "winner" if done == total else "best so far"
+        parts.append(_table((f"{title}: {trial}", *TITLES), rows))
+        edges = list(_edges(stage, best))
+        if edges:
+            parts.append(
+                f"⚠ **This cell lies on the grid's edge** ({', '.join(edges)} that was tried): "
+                "a better one may lie beyond."
+            )
+    return "\n\n".join(parts)
+
+
+def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
+    """The note of reruns, with the results of all models of the experiment so far."""
+    published = PAPER[stage.model]
+    seeds = stage.search_space["seed"]
+    result = next((each for each in results if each.model == stage.model), None)
+    done = result.reruns if result else 0
+    parts = [
+        f"Trains the winner afresh on seeds {seeds[0]} to {seeds[-1]}, one at a time with all "
+        f"cores, to measure its accuracy and its training time.{start}",
+        f"**{done} of {len(seeds)} reruns done.** {_next(stage)}",
+    ]
+    if result is not None:
+        rows = [
+            ("learning rate", f"{result.learning_rate:g}", f"{published.learning_rate:g}"),
+            ("batch size", str(result.batch_size), str(published.batch_size)),
+            ("alpha", _alpha(result.alpha), _alpha(published.alpha)),
+            ("test accuracy", *_accuracies(result)),
+            ("seconds per training", *_seconds(result)),
+            ("parameters", str(result.parameters), str(result.parameters)),
+        ]
+        parts.append(_table(("result", *TITLES), rows))
+    order = list(PAPER)
+    others = sorted(results, key=lambda each: order.index(each.model))
+    if len(others) > 1:
+        titles = ("model", "test accuracy", "the paper's", "seconds", "the paper's")
+        rows_of_all = [(each.model, *_accuracies(each), *_seconds(each)) for each in others]
+        parts += [f"Models of experiment {stage.experiment} so far:", _table(titles, rows_of_all)]
+    return "\n\n".join(parts)
+
+
+def _space(stage: Stage) -> str:
+    varied = [
+        f"{name} {{{', '.join(f'{value:g}' for value in values)}}}"
+        for name, values in stage.search_space.items()
+        if len(values) > 1
+    ]
+    fixed = [
+        f"{name} {values[0]:g}" for name, values in stage.search_space.items() if len(values) == 1
+    ]
+    return " x ".join(varied) + (f" at {', '.join(fixed)}" if fixed else "")
+
+
+def _edges(stage: Stage, best: GridCell) -> Iterable[str]:
+    for name, values in stage.search_space.items():
+        value = getattr(best, name)
+        if len(values) > 1 and value == max(values):
+            yield f"{name} {value:g} is the largest"
+        # Nothing lies beyond an alpha of zero.
+        elif len(values) > 1 and value == min(values) > 0:
+            yield f"{name} {value:g} is the smallest"
+
+
+def _next(stage: Stage) -> str:
+    names = chain(stage.model)
+    following = names[names.index(stage.name) + 1 :]
+    return f"Next stage: {following[0]}." if following else "This is the last stage."
+
+
+def _alpha(alpha: float | None) -> str:
+    return "-" if alpha is None else f"{alpha:g}"
+
+
+def _accuracies(result: ModelResult) -> tuple[str, str]:
+    published = PAPER[result.model]
+    return (
+        plus_minus(result.mean_accuracy, result.std_accuracy, 3),
+        plus_minus(published.accuracy, published.accuracy_deviation, 3),
+    )
+
+
+def _seconds(result: ModelResult) -> tuple[str, str]:
+    published = PAPER[result.model]
+    ours = result.mean_train_seconds
+    return (
+        "-" if ours is None else plus_minus(ours, result.std_train_seconds, 2),
+        plus_minus(published.seconds, published.seconds_deviation, 1),
+    )
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {GAP.join(cells)} |" for cells in (titles, *rows)]
+    lines.insert(1, f"|---{'|---:' * (len(titles) - 1)}|")
+    return "\n".join(lines)
