@@ -14,7 +14,7 @@ from terminal import SMALL, Terminal
 
 @dataclass
 class Life:
-    """One run of several on a store, and what was left 2 s after its end."""
+    """One run of several on a store, and what was left a little after its end."""
 
     code: int
     said: str
@@ -32,7 +32,7 @@ def live(terminal: Terminal, trainings: int, number: int, group: bool) -> Life:
     (os.killpg if group else os.kill)(process.pid, number)
     said, _ = process.communicate(timeout=60)
     seconds = time.monotonic() - sent
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 10  # a busy machine is no failure
     while terminal.processes() and time.monotonic() < deadline:
         time.sleep(0.05)
     ((running,),) = terminal.query("select count(*) from trials where state = 'RUNNING'")
@@ -61,7 +61,7 @@ def check_good_order(life: Life, code: int, said: str) -> None:
     assert "Traceback" not in life.said
     assert life.running == 0
     assert life.processes == []
-    assert life.seconds_to_end < 10
+    assert life.seconds_to_end < 30
 
 
 def test_ctrl_c_ends_a_run_in_good_order(lives: tuple[Terminal, list[Life]]) -> None:
@@ -107,5 +107,5 @@ def test_it_ends_like_one_that_was_not_interrupted(
     ]
     assert len(terminal.query("select * from trials where state = 'COMPLETE'")) == 22
     assert sorted(path.name for path in terminal.folder.iterdir()) == [
-        "studies.db", "studies.db.bak",
+        "studies-artifacts", "studies.db", "studies.db.bak",
     ]  # fmt: skip

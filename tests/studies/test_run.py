@@ -20,14 +20,14 @@ def test_a_run_says_what_it_does_and_what_came_out(whole: tuple[Terminal, str]) 
     row = next(line for line in said if line.startswith("MLP "))
     assert "0.813 ± 0.006" in row, "the paper's accuracy"
     assert "8.4 ± 0.4" in row, "the paper's seconds"
-    assert "Watch:  optuna-dashboard sqlite:///studies.db" in said
+    assert "Watch:  python -m studies.dashboard" in said
     assert 'sqlite3 studies.db "select * from best_params"' in said[-1]
 
 
-def test_it_leaves_the_store_and_a_copy(whole: tuple[Terminal, str]) -> None:
+def test_it_leaves_the_store_a_copy_and_figures(whole: tuple[Terminal, str]) -> None:
     terminal = whole[0]
     assert sorted(path.name for path in terminal.folder.iterdir()) == [
-        "studies.db", "studies.db.bak",
+        "studies-artifacts", "studies.db", "studies.db.bak",
     ]  # fmt: skip
     assert terminal.query("pragma integrity_check") == [("ok",)]
     assert len(terminal.trained()) == 42
