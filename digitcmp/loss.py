@@ -8,6 +8,8 @@ Source: the paper's loss section. Its "Softmax then cross entropy" is one functi
 here, and so is its "Sigmoid then BCE".
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -35,6 +37,14 @@ def mean(logits: Logits, target: Logits, alpha: float | None) -> Tensor:
         # Both digits count whole, and the mean halves them.
         loss += 2 * alpha * _mean_per_network(_cross_entropy(logits.digits, target.digits))
     return loss
+
+
+def guessing(alpha: float | None) -> float:
+    """The loss of a network that knows nothing, whose logits are all equal.
+
+    A comparison unit then costs ln 2, and each of the two digits, one of ten classes, ln 10.
+    """
+    return math.log(2) + 2 * (alpha or 0.0) * math.log(10)
 
 
 def _with_zero(units: Tensor) -> Tensor:

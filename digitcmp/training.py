@@ -20,6 +20,12 @@ from digitcmp.stack import Adam, Stack, StackedPairs, concatenate
 EVALUATION_BATCH = 50
 """Pairs in one evaluation batch: their images stay in the processor's cache."""
 
+HOPELESS = 1000
+"""An epoch's mean loss, as a multiple of that of guessing, beyond which a training has diverged.
+
+A network whose units have died gives finite logits at any learning rate, and is right about half
+of the pairs. No training that learns comes near: it starts at the loss of guessing."""
+
 _GLOBAL_GENERATOR = threading.Lock()
 
 
@@ -52,7 +58,7 @@ class TrainingResult:
 
     @property
     def diverged(self) -> bool:
-        """Whether a loss or a logit left the finite numbers."""
+        """Whether a loss or a logit was not finite, or an epoch's mean loss hopeless."""
         return self.accuracy is None
 
 
@@ -65,8 +71,9 @@ def train(
 ) -> list[TrainingResult]:
     """Train `model` once per seed, side by side, and give the results in the order of the seeds.
 
-    A seed fixes the pairs drawn, the initial weights and the shuffling: its result is the same to
-    the bit whatever other seeds are given along, on one machine with one number of threads.
+    A seed fixes the pairs drawn, the initial weights and the shuffling. On one machine and with one
+    thread (`torch.set_num_threads(1)`) its result is the same to the bit, whatever other seeds are
+    given along. With several threads it may differ in the last bits: they share out the sums.
 
     Raises KeyError for an unknown model.
     """
@@ -78,7 +85,9 @@ def train(
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     tested = _accuracies(stack, stack.pairs([each.test for each in sets]))
     validated = _accuracies(stack, stack.pairs([each.validation for each in sets]))
-    finite = curves.isfinite().all(1) & tested.isfinite() & validated.isfinite()
+    # False for a loss that is NaN, too.
+    sound = (curves <= HOPELESS * loss.guessing(hyperparameters.alpha)).all(1)
+    finite = sound & tested.isfinite() & validated.isfinite()
     return [
         TrainingResult(
             seed,
@@ -121,9 +130,11 @@ def _fit(
 
 
 def _accuracies(stack: Stack, pairs: StackedPairs) -> Tensor:
-    """The fraction of pairs that each network compares rightly, NaN for NaN logits: `(R,)`."""
+    """The fraction of pairs that each network compares rightly, NaN for bad logits: `(R,)`."""
     batches = pairs.batches(EVALUATION_BATCH)
     logits = concatenate([stack.forward(each.images, training=False) for each in batches])
     right = logits.comparison.argmax(-1) == pairs.target.comparison.argmax(-1)
-    finite = logits.comparison.isfinite().all(-1).all(-1)
+    finite = logits.comparison.isfinite().flatten(1).all(1)
+    if logits.digits is not None:
+        finite &= logits.digits.isfinite().flatten(1).all(1)
     return torch.where(finite, right.double().mean(-1), torch.nan)

@@ -87,6 +87,13 @@ def test_a_networks_bits_do_not_depend_on_the_others() -> None:
         assert torch.equal(gradient.digits, gradients.digits[one])
 
 
+@pytest.mark.parametrize(("alpha", "digits"), [(None, False), (0.0, True), (0.7, True)])
+def test_guessing_is_the_loss_of_equal_logits(alpha: float | None, digits: bool) -> None:
+    said = logits(2, 6, digits, scale=0.0)
+    expected = torch.full((2,), loss.guessing(alpha))
+    torch.testing.assert_close(loss.mean(said, random_targets(2, 6), alpha), expected)
+
+
 def test_huge_logits_have_a_finite_loss() -> None:
     """BCELoss and its sigmoid end at 100 here."""
     target = random_targets(1, 4)

@@ -1,6 +1,5 @@
 """Training: the same bits each time, what a plain loop would give, and how it diverges."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import astuple, replace
 
@@ -8,7 +7,9 @@ import plain
 import pytest
 import torch
 
+from digitcmp import loss
 from digitcmp.mnist import Digits
+from digitcmp.models import MODELS
 from digitcmp.pairs import PooledDigits, pair_sets, pool
 from digitcmp.training import Hyperparameters, TrainingResult, initial_model, train
 
@@ -100,19 +101,34 @@ def test_what_a_result_holds(pooled: PooledDigits) -> None:
 
 @pytest.mark.parametrize(
     ("model", "learning_rate"),
-    # Dead units keep a network's losses finite, if huge, at rates that are merely absurd.
-    [("MLP", 1e20), ("AuxsiameseMLP", 1e20), ("AuxCNN", 1e9)],
+    # At 1e9 dead units keep the losses of most networks finite, if huge.
+    [
+        *((model, 1e9) for model in MODELS if not model.endswith("ResNet")),
+        ("ResNet", 1e9),
+        ("MLP", 1e20),
+        ("AuxsiameseMLP", 1e20),
+        ("MLP", 1e39),
+    ],
 )
 def test_a_training_that_diverges_has_no_accuracy(
     model: str, learning_rate: float, pooled: PooledDigits
 ) -> None:
     alpha = 1.0 if model.startswith("Aux") else None
-    (result,) = train(model, Hyperparameters(learning_rate, 128, alpha), pooled, [0], epochs=1)
-    assert result.diverged
-    assert result.accuracy is None
-    assert result.validation_accuracy is None
-    assert len(result.loss_curve) == 1
-    assert not all(map(math.isfinite, result.loss_curve))
+    chosen = Hyperparameters(learning_rate, 128, alpha)
+    for result in train(model, chosen, pooled, [0, 1], epochs=1):
+        assert result.diverged
+        assert result.accuracy is None
+        assert result.validation_accuracy is None
+        (found,) = result.loss_curve
+        assert not found <= 1000 * loss.guessing(alpha)
+
+
+def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None:
+    for model in ("MLP", "AuxCNN", "AuxsiameseResNet"):
+        alpha = 1.0 if model.startswith("Aux") else None
+        (result,) = train(model, Hyperparameters(0.0, 128, alpha), pooled, [0], epochs=1)
+        assert not result.diverged
+        assert result.loss_curve[0] < 2 * loss.guessing(alpha)
 
 
 def test_a_seed_fixes_the_initial_weights_and_leaves_the_global_generator_alone() -> None:
