@@ -64,6 +64,9 @@ cells as (
     from attempts t where attempt = 1 and params > 0 and params = params_of_cell
 )"""
 
+DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
+"""States of a cell that is done: it may win, or has lost."""
+
 RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts of pairs, so ties are real: the order of completion must not decide them.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, make_url
 
-from storage.causes import DISK_FULL, sentence
+from storage.causes import DISK_FULL, READ_ONLY, sentence
 
 
 class StoreError(Exception):
@@ -54,10 +54,15 @@ def explain(error: BaseException, url: str | URL) -> StoreError | None:
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:
-    """Say why a file beside the store could not be written."""
+    """Say why `path`, or a file beside it that it needs, could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(DISK_FULL.format(place=path))
-    return StoreError(f"{path} cannot be written: {error.strerror}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(READ_ONLY.format(place=path))
+    return StoreError(
+        f"{path} cannot be written ({error.strerror}: {error.filename}): make way for it, "
+        "or name another file"
+    )
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
         held = _identity(file)
     except OSError as error:
         _release(lock, file)
-        raise unwritable(file, error) from error
+        raise unwritable(path, error) from error
 
     def check() -> None:
         if _identity(file) != held:

@@ -4,14 +4,17 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from optuna.storages import RDBStorage
 from sqlalchemy import URL, Engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.advisory import creation_lock
-from storage.errors import explained
+from storage.errors import StoreError, explained
 from storage.inspection import require_usable
+from storage.lock import Lock
 from storage.schema import create_tables
 from storage.urls import connect_args, parse, sqlite_path
 from storage.views import create_views
@@ -32,11 +35,12 @@ class Store:
 
 
 @contextmanager
-def open_store(url: str) -> Iterator[Store]:
+def open_store(url: str, lock: Lock | None = None) -> Iterator[Store]:
     """Open the store for writing, made if missing; hold its `store_lock` meanwhile.
 
-    A store that cannot be used is left as it is, to the byte. Raises `BadStoreURL`, and
-    `StoreError` for whatever goes wrong with the store until it is closed.
+    With that `lock`, nothing is written once a server that restarted has freed it. A store that
+    cannot be used is left as it is, to the byte. Raises `BadStoreURL`, and `StoreError` for
+    whatever goes wrong with the store until it is closed.
     """
     parsed = parse(url)
     with explained(parsed), ExitStack() as opened:
@@ -45,6 +49,8 @@ def open_store(url: str) -> Iterator[Store]:
             storage = opened.enter_context(_optuna_storage(parsed))
             create_tables(storage.engine)
             create_views(storage.engine)
+        if lock is not None and sqlite_path(parsed) is None:
+            event.listen(storage.engine, "connect", partial(_check, lock))
         yield Store(storage.url, storage)
 
 
@@ -66,6 +72,15 @@ def _optuna_storage(url: URL) -> Iterator[RDBStorage]:
         if on_sqlite:
             _leave_one_file(storage.engine)
         storage.engine.dispose()
+
+
+def _check(lock: Lock, connection: DBAPIConnection, _record: object) -> None:
+    # A restart ends every connection, and SQLAlchemy makes new ones without a word.
+    try:
+        lock.check()
+    except StoreError:
+        connection.close()
+        raise
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:

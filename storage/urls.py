@@ -35,6 +35,12 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
+def is_new(url: str) -> bool:
+    """Whether a store would be made here: no SQLite file is there yet. Raises `BadStoreURL`."""
+    path = sqlite_path(parse(url))
+    return path is not None and not path.exists()
+
+
 def artifact_folder(url: str) -> Path:
     """Return the default folder of a store's figures: `studies-artifacts` beside `studies.db`.
 

@@ -132,25 +132,3 @@ def python() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
             return process
 
         yield start
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """A file system of its own: `small_disk("size=1m")` mounts it or changes its options."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = False
-
-    def mount(options: str) -> Path:
-        nonlocal mounted
-        kind = ["-o", f"remount,{options}"] if mounted else ["-t", "tmpfs", "-o", options, "tmpfs"]
-        done = subprocess.run(["mount", *kind, disk], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"no right to mount a file system: {done.stderr.strip()}")
-        mounted = True
-        return disk
-
-    yield mount
-    if mounted:
-        # Lazily: a test that failed may still hold files open.
-        subprocess.run(["umount", "--lazy", disk], check=True)

@@ -117,6 +117,6 @@ def test_a_deleted_lock_file_is_noticed(tmp_path: Path, sqlite_url: str) -> None
 def test_a_folder_that_cannot_be_written(small_disk: Callable[[str], Path]) -> None:
     small_disk("size=1m")
     url = f"sqlite:///{small_disk('ro')}/studies.db"
-    with pytest.raises(StoreError, match=r"studies\.db\.lock cannot be written"):
+    with pytest.raises(StoreError, match=r"studies\.db is read-only: make the file and"):
         with store_lock(url, []):
             pass
