@@ -16,6 +16,7 @@ from studies.errors import UsageError
 from studies.grid import Grid, fail_unfinished
 from studies.protocol import Protocol, differences
 from studies.provenance import provenance
+from studies.racing import pruner
 from studies.records import Data
 from studies.stages import Stage, chain, make_stage
 from studies.winners import winner
@@ -41,7 +42,7 @@ def run_chain(driver: Driver, experiment: str, model: str, protocol: Protocol) -
     """
     before: Stage | None = None
     won: Hyperparameters | None = None
-    for name in chain(model):
+    for name in chain(model, protocol):
         if before is not None:
             won = winner(driver.store.engine, before)
             if won is None:
@@ -65,6 +66,7 @@ def open_study(
         study_name=stage.study_name,
         storage=driver.store.optuna,
         sampler=Grid(stage.search_space),
+        pruner=pruner() if stage.is_race else None,
         direction=StudyDirection.MAXIMIZE,
         load_if_exists=True,
     )
@@ -86,7 +88,7 @@ def open_study(
         with warnings.catch_warnings():
             # Optuna calls this experimental since 3.2; the pin on 5.0 keeps it.
             warnings.simplefilter("ignore", ExperimentalWarning)
-            study.set_metric_names(["test accuracy"])
+            study.set_metric_names([stage.metric])
     return study
 
 

@@ -5,6 +5,7 @@ import difflib
 import typer
 
 from studies.paper import PAPER
+from studies.wording import without_password
 
 ALL = "all"
 
@@ -27,4 +28,6 @@ def _check(name: str, known: list[str]) -> None:
     if name not in known:
         lower = {each.lower(): each for each in known}
         nearest = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0)
-        raise typer.BadParameter(f"no model is called {name!r}: did you mean {lower[nearest[0]]}?")
+        # Who forgets to write --storage gives its URL as a name.
+        given = without_password(name)
+        raise typer.BadParameter(f"no model is called {given!r}: did you mean {lower[nearest[0]]}?")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from digitcmp.training import Hyperparameters
-from storage.queries import recorded
+from storage.queries import grid_cells, recorded
 from studies.estimates import Estimates
 from studies.grid import Grid
 from studies.paper import PAPER
@@ -36,7 +36,7 @@ def plan(
     plans: list[StagePlan] = []
     before: Stage | None = None
     known = True
-    for name in chain(model):
+    for name in chain(model, protocol):
         chosen = None
         if before is not None:
             won = winner(engine, before) if known else None
@@ -49,6 +49,9 @@ def plan(
 
 def _plan(engine: Engine, stage: Stage, data: Data, times: Estimates, known: bool) -> StagePlan:
     cells = [stage.cell(parameters) for parameters in Grid(stage.search_space).cells()]
+    if stage.is_race:
+        given_up = _given_up(engine, stage)
+        cells = [cell for cell in cells if cell.hyperparameters not in given_up]
     prints = [fingerprints(stage, cell, data.sha256).values() for cell in cells]
     found = recorded(engine, [each for of_cell in prints for each in of_cell]) if known else {}
     missing = [sum(each not in found for each in of_cell) for of_cell in prints]
@@ -64,6 +67,15 @@ def _plan(engine: Engine, stage: Stage, data: Data, times: Estimates, known: boo
         for count, cell in zip(missing, cells, strict=True)
     )
     return StagePlan(stage, total, total - sum(missing), seconds)
+
+
+def _given_up(engine: Engine, stage: Stage) -> set[Hyperparameters]:
+    cells = grid_cells(engine, stage.experiment, stage.model, stage.name)
+    return {
+        Hyperparameters(cell.learning_rate, cell.batch_size, cell.alpha)
+        for cell in cells
+        if cell.state == "PRUNED"
+    }
 
 
 def _paper_winner(model: str) -> Hyperparameters:

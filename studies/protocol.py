@@ -18,8 +18,19 @@ DEFAULT_STORAGE = "sqlite:///studies.db"
 PAIRS = 1000
 """Pairs that a seed draws for training, and as many for validation and test."""
 
+FIRST_REPEATS = 3
+"""Repeats that every cell of a race gets: as few as let a signed-rank test tell it from the leader.
+The one-sided p-value of three pairs is at least 1/8."""
+
 MOST = 10_000
 """Epochs, repeats or reruns: a plan of more than anyone can wait for would fill the memory."""
+
+
+CHOICES = {
+    "select_on": ("test", "validation"),
+    "search": ("two-stage", "joint"),
+    "rank_by": ("mean", "lower-bound"),
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,16 @@ class Protocol:
     stage1_alpha: float = 1.0
     """Weight of the auxiliary loss while learning rate and batch size are searched.
     Where we depart from the paper: it does not say which it used."""
+    select_on: str = "test"
+    """Pairs on which cells compete: the paper's `test`, or `validation`, which keeps the test pairs
+    for the reruns."""
+    search: str = "two-stage"
+    """The paper's two grids, one after the other, or their product at once: `joint`."""
+    rank_by: str = "mean"
+    """What makes a cell the best: its `mean` accuracy, or a `lower-bound`, which is one standard
+    error below it."""
+    racing: bool = False
+    """Whether a cell is given up once it can hardly be the winner any more."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "repeats", "reruns"):
@@ -47,6 +68,19 @@ class Protocol:
                 raise UsageError(f"{name} must be at most {MOST}, not {getattr(self, name)}")
         if not 0 <= self.stage1_alpha < float("inf"):
             raise UsageError(f"stage1-alpha must be a number from 0, not {self.stage1_alpha}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                asked = f"{name.replace('_', '-')} must be {' or '.join(known)}"
+                raise UsageError(f"{asked}, not {getattr(self, name)}")
+        if self.rank_by == "lower-bound" and self.repeats < 2:
+            raise UsageError("rank-by lower-bound needs at least 2 repeats, for their spread")
+        if self.racing and self.repeats <= FIRST_REPEATS:
+            raise UsageError(
+                f"racing gives up a cell after {FIRST_REPEATS} repeats at the earliest: it needs "
+                f"more of them, not {self.repeats}"
+            )
+        if self.search == "joint" and self.stage1_alpha != 1.0:
+            raise UsageError("stage1-alpha has no meaning in a joint search, which tries all")
 
     @property
     def repeat_seeds(self) -> range:
@@ -63,7 +97,7 @@ class Protocol:
     def experiment(self) -> str:
         """The name of the experiment where the user gives none: what differs from the paper's."""
         changed = [
-            f"{field.name.replace('_', '-')}={_short(getattr(self, field.name))}"
+            _named(field.name, getattr(self, field.name))
             for field in fields(self)
             if getattr(self, field.name) != field.default
         ]
@@ -76,12 +110,19 @@ class Protocol:
         return asdict(self) | lists | {"pairs": PAIRS, "data_sha256": data_sha256}
 
 
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _named(name: str, value: object) -> str:
+    option = name.replace("_", "-")
+    if value is True:
+        return option
+    return f"{option}={value:g}" if isinstance(value, float) else f"{option}={value}"
 
 
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
-    """Say field by field where the protocol of a study differs from the one asked for."""
+    """Say field by field where the protocol of a study differs from the one asked for.
+
+    A setting that came after the study was made has its default there.
+    """
+    stored = asdict(Protocol()) | stored
     for name in sorted(stored.keys() | asked.keys()):
         if stored.get(name) != asked.get(name):
             yield f"{name}: stored {stored.get(name)}, asked {asked.get(name)}"

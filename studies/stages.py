@@ -1,4 +1,4 @@
-"""The chain of studies of a model: lr-batch -> alpha -> rerun."""
+"""The chain of studies of a model: lr-batch -> alpha -> rerun, or joint -> rerun."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from digitcmp.training import Hyperparameters
 from studies.grid import Value
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
 
+JOINT = "joint"
 RERUN = "rerun"
 
 
@@ -40,6 +41,19 @@ class Stage:
         return self.name == RERUN
 
     @property
+    def is_race(self) -> bool:
+        """Whether its cells may be given up."""
+        return self.protocol.racing and not self.is_rerun
+
+    @property
+    def metric(self) -> str:
+        """What its trials are told: the name of the study's objective."""
+        if self.is_rerun:
+            return "test accuracy"
+        accuracy = f"{self.protocol.select_on} accuracy"
+        return f"lower bound of {accuracy}" if self.protocol.rank_by == "lower-bound" else accuracy
+
+    @property
     def trainings_per_cell(self) -> int:
         """How many trainings decide a trial."""
         return 1 if self.is_rerun else self.protocol.repeats
@@ -58,8 +72,10 @@ def study_name(experiment: str, model: str, stage: str) -> str:
     return f"{experiment}/{model}/{stage}"
 
 
-def chain(model: str) -> tuple[str, ...]:
+def chain(model: str, protocol: Protocol) -> tuple[str, ...]:
     """The names of a model's stages, in order."""
+    if protocol.search == "joint":
+        return (JOINT, RERUN)
     return ("lr-batch", "alpha", RERUN) if MODELS[model].auxiliary_loss else ("lr-batch", RERUN)
 
 
@@ -70,7 +86,7 @@ def make_stage(
     space: dict[str, list[Value]]
     if winner is None:
         space = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES)}
-        alphas = [float(protocol.stage1_alpha)]
+        alphas = list(ALPHAS) if name == JOINT else [float(protocol.stage1_alpha)]
     else:
         space = {"learning_rate": [winner.learning_rate], "batch_size": [winner.batch_size]}
         alphas = list(ALPHAS) if name == "alpha" or winner.alpha is None else [winner.alpha]

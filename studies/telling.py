@@ -1,6 +1,8 @@
 """What Optuna is told of a trial whose trainings are done."""
 
+import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optuna import Study, Trial
@@ -22,32 +24,60 @@ class Running:
     runs: dict[int, TrainingRun]
     """The trainings that are recorded, by seed."""
     unfinished_jobs: int = 0
+    reported: int = 0
+    """How many accuracies the trial was given."""
     error: str | None = None
     """Why one of its trainings could not be done."""
+    given_up: str | None = None
+    """Why the rest of its trainings is not worth doing."""
 
     @property
     def diverged(self) -> int:
-        """How many of its trainings left the finite numbers."""
+        """How many of its trainings diverged."""
         return sum(run.accuracy is None for run in self.runs.values())
 
     @property
-    def mean(self) -> float | None:
-        """The mean accuracy, what the trial is told; None where it fails."""
+    def missing(self) -> list[int]:
+        """The seeds that are not trained yet."""
+        return [seed for seed in self.fingerprints if seed not in self.runs]
+
+    @property
+    def value(self) -> float | None:
+        """What the trial is told, see `Stage.metric`; None where it fails."""
         failed = self.error is not None or self.diverged
-        return None if failed else statistics.fmean(self.accuracies)
+        return None if failed else score(self.stage, self.accuracies)
 
     @property
     def outcome(self) -> str:
         """What became of the cell, for people."""
         if self.error is not None:
             return f"failed, {self.error}"
-        return f"{self.diverged} diverged" if self.mean is None else f"{self.mean:.4f}"
+        if self.value is None:
+            return f"{self.diverged} diverged"
+        return f"{self.value:.4f}" + ", given up" * (self.given_up is not None)
 
     @property
     def accuracies(self) -> list[float]:
-        """Those of the trainings that gave one, in the order of the seeds."""
-        ordered = [self.runs[seed].accuracy for seed in self.fingerprints if seed in self.runs]
-        return [accuracy for accuracy in ordered if accuracy is not None]
+        """Those that the stage goes by, of the trainings that gave one, in the order of seeds."""
+        runs = [self.runs[seed] for seed in self.fingerprints if seed in self.runs]
+        on_test = self.stage.is_rerun or self.stage.protocol.select_on == "test"
+        found = [run.accuracy if on_test else run.validation_accuracy for run in runs]
+        return [accuracy for accuracy in found if accuracy is not None]
+
+    def report(self, repeats: int | None = None) -> None:
+        """Give the trial the accuracies of its first repeats, or of all, each once."""
+        for repeat, accuracy in enumerate(self.accuracies[:repeats]):
+            if repeat >= self.reported:
+                self.trial.report(accuracy, repeat)
+                self.reported = repeat + 1
+
+
+def score(stage: Stage, accuracies: Sequence[float]) -> float:
+    """What ranks a cell: the mean of its accuracies, or one standard error less."""
+    mean = statistics.fmean(accuracies)
+    if stage.is_rerun or stage.protocol.rank_by == "mean":
+        return mean
+    return mean - statistics.stdev(accuracies) / math.sqrt(len(accuracies))
 
 
 def tell(study: Study, running: Running) -> None:
@@ -64,13 +94,15 @@ def tell(study: Study, running: Running) -> None:
         reason = f"diverged: {running.diverged} of {len(running.runs)} trainings"
         trial.set_user_attr(FINAL_ERROR, reason)
         study.tell(trial, state=TrialState.FAIL)
+    elif running.given_up is not None:
+        trial.set_user_attr("given_up", running.given_up)
+        study.tell(trial, state=TrialState.PRUNED)
     elif running.stage.is_rerun:
         _tell_rerun(study, running)
     else:
-        for repeat, accuracy in enumerate(running.accuracies):
-            trial.report(accuracy, repeat)
-        trial.set_user_attr("score", running.mean)
-        study.tell(trial, running.mean)
+        running.report()
+        trial.set_user_attr("score", running.value)
+        study.tell(trial, running.value)
 
 
 def _tell_rerun(study: Study, running: Running) -> None:

@@ -3,11 +3,10 @@
 from sqlalchemy import Engine
 
 from digitcmp.training import Hyperparameters
+from storage.cells import DECIDED
 from storage.queries import best_cell, grid_cells
 from studies.grid import Grid
 from studies.stages import Stage
-
-DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
 
 
 def winner(engine: Engine, stage: Stage) -> Hyperparameters | None:

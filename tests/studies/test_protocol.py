@@ -17,6 +17,10 @@ OTHER: dict[str, Any] = {
     "reruns": 2,
     "data": "mnist",
     "stage1_alpha": 0.5,
+    "select_on": "validation",
+    "search": "joint",
+    "rank_by": "lower-bound",
+    "racing": True,
 }
 """Another value for each setting."""
 
@@ -42,6 +46,9 @@ def test_the_defaults_are_the_papers() -> None:
         ({"stage1_alpha": 0.5}, "paper+stage1-alpha=0.5"),
         ({"stage1_alpha": 0}, "paper+stage1-alpha=0"),
         ({"data": "mnist"}, "paper+data=mnist"),
+        ({"select_on": "validation"}, "paper+select-on=validation"),
+        ({"search": "joint", "racing": True}, "paper+search=joint,racing"),
+        ({"rank_by": "lower-bound"}, "paper+rank-by=lower-bound"),
     ],
 )
 def test_an_experiment_is_named_by_what_differs_from_the_paper(
@@ -109,4 +116,29 @@ def test_data_grids_and_settings_of_other_versions_are_compared() -> None:
     assert list(differences(asked | {"batch_sizes": [8]}, asked)) == [
         "batch_sizes: stored [8], asked [8, 16, 32, 64, 128]"
     ]
-    assert list(differences(asked | {"racing": True}, asked)) == ["racing: stored True, asked None"]
+    assert list(differences(asked | {"warm_up": 3}, asked)) == ["warm_up: stored 3, asked None"]
+
+
+def test_a_study_made_before_a_setting_came_has_its_default() -> None:
+    asked = Protocol().stored("abc")
+    older = {name: value for name, value in asked.items() if name not in ("racing", "search")}
+    assert list(differences(older, asked)) == []
+    assert list(differences(older, asked | {"racing": True})) == [
+        "racing: stored False, asked True"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"select_on": "train"}, "select-on must be test or validation, not train"),
+        ({"search": "random"}, "search must be two-stage or joint, not random"),
+        ({"rank_by": "luck"}, "rank-by must be mean or lower-bound, not luck"),
+        ({"rank_by": "lower-bound", "repeats": 1}, "lower-bound needs at least 2 repeats"),
+        ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
+        ({"search": "joint", "stage1_alpha": 0.5}, "stage1-alpha has no meaning in a joint"),
+    ],
+)
+def test_settings_that_make_no_experiment_are_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Protocol(**settings)

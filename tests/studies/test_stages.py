@@ -1,5 +1,6 @@
 """The stages of a chain and their grids."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -34,7 +35,34 @@ def test_the_papers_results_are_of_our_models() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_alpha_is_searched_where_there_is_an_auxiliary_loss(model: str) -> None:
     expected = ("lr-batch", "alpha", "rerun") if "Aux" in model else ("lr-batch", "rerun")
-    assert chain(model) == expected
+    assert chain(model, Protocol()) == expected
+    assert chain(model, Protocol(search="joint")) == ("joint", "rerun")
+
+
+def test_the_joint_grid_is_the_product_of_both() -> None:
+    stage = make_stage("toy", "AuxMLP", "joint", replace(PROTOCOL, stage1_alpha=1.0), None)
+    assert cells_of(stage) == {
+        (Hyperparameters(rate, size, alpha), (0, 1, 2))
+        for rate, size, alpha in product(LEARNING_RATES, BATCH_SIZES, ALPHAS)
+    }
+    plain = make_stage("toy", "MLP", "joint", PROTOCOL, None)
+    assert len(cells_of(plain)) == 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "metric"),
+    [
+        ({}, "alpha", "test accuracy"),
+        ({"select_on": "validation"}, "alpha", "validation accuracy"),
+        ({"select_on": "validation", "rank_by": "lower-bound"}, "rerun", "test accuracy"),
+        ({"rank_by": "lower-bound"}, "alpha", "lower bound of test accuracy"),
+    ],
+)
+def test_the_metric_is_what_cells_compete_by(
+    settings: dict[str, str], name: str, metric: str
+) -> None:
+    protocol = replace(PROTOCOL, **settings)  # type: ignore[arg-type]
+    assert make_stage("toy", "AuxMLP", name, protocol, WINNER).metric == metric
 
 
 def test_studies_are_named_by_experiment_model_and_stage() -> None:
