@@ -19,15 +19,23 @@ ASIDE = 0.015
 HALO = [withStroke(linewidth=5, foreground="white")]
 """Around frames, so that they stand out from cells of any lightness."""
 
-UNDONE = {"COMPLETE": "", "RUNNING": "running", "DIVERGED": "diverged", "FAIL": "failed"}
+UNDONE = {
+    "COMPLETE": "",
+    "RUNNING": "running",
+    "DIVERGED": "diverged",
+    "FAIL": "failed",
+    "PRUNED": "given up",
+}
 
 
-def heat_map(model: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
-    """Mean test accuracy over learning rate x batch size, with the standard deviation.
+def heat_map(
+    model: str, cells: Sequence[GridCell], best: GridCell | None, pairs: str = "test"
+) -> Figure:
+    """Mean accuracy on `pairs` over learning rate x batch size, with the standard deviation.
 
     The winner and the paper's are framed. Source: Fig. 2a.
     """
-    figure, axes = canvas(f"{model}: test accuracy, mean ± standard deviation")
+    figure, axes = canvas(f"{model}: {pairs} accuracy, mean ± standard deviation")
     rates = sorted({*LEARNING_RATES, *(cell.learning_rate for cell in cells)}, reverse=True)
     sizes = sorted({*BATCH_SIZES, *(cell.batch_size for cell in cells)})
     by_place = {(rates.index(c.learning_rate), sizes.index(c.batch_size)): c for c in cells}
@@ -48,7 +56,7 @@ def heat_map(model: str, cells: Sequence[GridCell], best: GridCell | None) -> Fi
     axes.set_ylabel("learning rate")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, label="mean test accuracy (fraction)")
+    figure.colorbar(image, ax=axes, label=f"mean {pairs} accuracy (fraction)")
     published = PAPER[model]
     paper = (published.learning_rate, published.batch_size)
     if best is not None:
@@ -86,12 +94,14 @@ def _frame(axes: Axes, row: int, column: int, label: str, inset: int) -> None:
     )  # fmt: skip
 
 
-def alpha_curve(model: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
-    """Mean test accuracy against alpha, with the standard deviation as error bars.
+def alpha_curve(
+    model: str, cells: Sequence[GridCell], best: GridCell | None, pairs: str = "test"
+) -> Figure:
+    """Mean accuracy on `pairs` against alpha, with the standard deviation as error bars.
 
     Source: Fig. 2b.
     """
-    figure, axes = canvas(f"{model}: test accuracy against alpha")
+    figure, axes = canvas(f"{model}: {pairs} accuracy against alpha")
     done = sorted(
         (cell.alpha, cell.mean_accuracy, cell.std_accuracy or 0.0)
         for cell in cells
@@ -114,7 +124,7 @@ def alpha_curve(model: str, cells: Sequence[GridCell], best: GridCell | None) ->
             label=f"winner: alpha {best.alpha:g}, {best.mean_accuracy:.3f}",
         )  # fmt: skip
     axes.set_xlabel("alpha (weight of the auxiliary loss)")
-    axes.set_ylabel("test accuracy (fraction)")
+    axes.set_ylabel(f"{pairs} accuracy (fraction)")
     axes.set_xticks([tenth / 10 for tenth in range(11)])
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)

@@ -13,6 +13,7 @@ from matplotlib.text import Text
 
 from storage.queries import GridCell, ModelResult
 from studies import figures
+from studies.figures.effects import Row
 from studies.paper import PAPER
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES
 
@@ -30,6 +31,16 @@ RESULTS = [
     for model, each in PAPER.items()
 ]  # fmt: skip
 CURVES = [tuple(3 / (epoch + seed / 10) for epoch in range(1, 26)) for seed in range(10)]
+EFFECTS = [
+    Row(kind, f"{kind}: {name}", value, value - 0.006, value + 0.007)
+    for kind in ("MLP", "CNN", "ResNet")
+    for name, value in (("weight sharing", -0.012), ("auxiliary loss", 0.031), ("both", 0.113))
+]
+RATIOS = [
+    dataclasses.replace(row, value=1 + 20 * each, low=1 + 19 * each, high=1 + 21 * each)
+    for row, each in ((row, abs(row.value)) for row in EFFECTS)
+]
+ONE_SEED = [dataclasses.replace(EFFECTS[0], low=None, high=None)]
 
 DRAWN: dict[str, Callable[[], Figure]] = {
     "heat map": lambda: figures.heat_map("AuxsiameseCNN", CELLS, CELLS[7]),
@@ -43,6 +54,10 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "accuracy of one": lambda: figures.accuracy_bars(RESULTS[-1:]),
     "seconds": lambda: figures.seconds_bars(RESULTS),
     "seconds of one": lambda: figures.seconds_bars(RESULTS[-1:]),
+    "effects": lambda: figures.accuracy_effects(EFFECTS),
+    "effects of one seed": lambda: figures.accuracy_effects(ONE_SEED),
+    "ratios": lambda: figures.seconds_effects(RATIOS),
+    "ratios of one": lambda: figures.seconds_effects(RATIOS[:1]),
     "both": lambda: figures.accuracy_against_seconds(RESULTS),
     "both of one": lambda: figures.accuracy_against_seconds(RESULTS[:1]),
 }
@@ -135,3 +150,14 @@ def test_bars_are_as_long_as_ours_and_the_papers(
     assert widths == pytest.approx([ours for ours, _ in means] + [paper for _, paper in means])
     numbers = "\n".join(said(figure))
     assert all(f"{ours:.{digits}f} ± " in numbers for ours, _ in means)
+
+
+def test_effects_stand_where_their_values_and_intervals_are() -> None:
+    (axes,) = figures.accuracy_effects(EFFECTS).axes
+    for place, (row, drawn) in enumerate(zip(EFFECTS, axes.containers, strict=True)):
+        (point, _, (interval,)) = drawn.lines
+        assert (*point.get_xdata(), *point.get_ydata()) == (row.value, place)
+        (ends,) = interval.get_segments()
+        assert list(ends[:, 0]) == pytest.approx([row.low, row.high])
+    assert "+0.113" in said(figures.accuracy_effects(EFFECTS))
+    assert "×1.62" in said(figures.seconds_effects(RATIOS))

@@ -1,0 +1,115 @@
+"""Table I and Fig. 3, ours beside the paper's."""
+
+from collections.abc import Mapping, Sequence
+
+from storage.queries import ModelResult
+from studies.paper import PAPER
+from studies.report.markdown import listed, parameters, table
+from studies.report.results import ModelRun
+from studies.report.statistics import Gap, unpaired_gap
+from studies.wording import plus_minus
+
+PAPER_RERUNS = 10
+
+NOISE = 2.0
+"""Standard errors beyond which a difference is marked."""
+
+FAR = 0.03
+"""Of accuracy: a difference beyond it needs an explanation."""
+
+RESTLESS = 0.25
+"""Of the mean: seconds that spread further were not taken on a machine at rest."""
+
+MARKS = (
+    f"† differs from the paper's by more than {NOISE:g} standard errors, from both standard "
+    f"deviations and numbers of trainings; ‡ differs by more than {FAR:g}; § seconds "
+    f"whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed the machine "
+    "down, and they tell little."
+)
+
+
+def against_paper(result: ModelResult) -> Gap:
+    """Our mean accuracy minus the paper's, with the standard error of both."""
+    published = PAPER[result.model]
+    return unpaired_gap(
+        (result.mean_accuracy, result.std_accuracy, result.reruns),
+        (published.accuracy, published.accuracy_deviation, PAPER_RERUNS),
+    )
+
+
+def is_beyond_noise(result: ModelResult) -> bool:
+    """Whether a difference from the paper's accuracy is more than noise; one rerun can't tell."""
+    errors = against_paper(result).in_errors
+    return errors is not None and abs(errors) > NOISE
+
+
+def is_far(result: ModelResult) -> bool:
+    """Whether our mean accuracy is further from the paper's than can be left unexplained."""
+    return abs(against_paper(result).value) > FAR
+
+
+def is_restless(result: ModelResult) -> bool:
+    """Whether the seconds spread too far to tell of the model."""
+    mean, deviation = result.mean_train_seconds, result.std_train_seconds
+    return mean is not None and deviation is not None and deviation > RESTLESS * mean
+
+
+def agreement(runs: Mapping[str, ModelRun]) -> str:
+    """Say in a sentence where our accuracies are not the paper's."""
+    results = [run.result for run in runs.values()]
+    beyond = [each for each in results if is_beyond_noise(each)]
+    far = [each for each in results if is_far(each)]
+    parts = [f"{len(results) - len(beyond)} of {len(results)} accuracies lie within noise of it"]
+    for word, sign in (("higher", 1), ("lower", -1)):
+        named = [each for each in beyond if sign * against_paper(each).value > 0]
+        if named:
+            parts.append(f"{word} than noise explains: {_named(named)}")
+    parts.append(f"further off than {FAR:g}: {_named(far) if far else 'none'}")
+    return f"**Against the paper**, {'; '.join(parts)}."
+
+
+def _named(results: Sequence[ModelResult]) -> str:
+    return listed([f"{each.model} ({against_paper(each).value:+.3f})" for each in results])
+
+
+def headline_table(runs: Mapping[str, ModelRun]) -> str:
+    """Fig. 3: accuracy and seconds of the reruns, the paper's beside them."""
+    mixed = len({run.experiment for run in runs.values()}) > 1
+    titles = ("model", "accuracy", "the paper's", "difference", "", "seconds", "", "the paper's")
+    rows = [
+        (*_result_row(run.result), *([run.experiment] if mixed else [])) for run in runs.values()
+    ]
+    return table((*titles, *["experiment"] * mixed), rows)
+
+
+def _result_row(result: ModelResult) -> tuple[str, ...]:
+    published = PAPER[result.model]
+    seconds = result.mean_train_seconds
+    return (
+        result.model,
+        plus_minus(result.mean_accuracy, result.std_accuracy, 3),
+        plus_minus(published.accuracy, published.accuracy_deviation, 3),
+        f"{against_paper(result).value:+.3f}",
+        "†" * is_beyond_noise(result) + "‡" * is_far(result),
+        "-" if seconds is None else plus_minus(seconds, result.std_train_seconds, 2),
+        "§" * is_restless(result),
+        plus_minus(published.seconds, published.seconds_deviation, 1),
+    )
+
+
+def settings_table(runs: Mapping[str, ModelRun]) -> str:
+    """Table I: the winners' parameters, the paper's beside them."""
+    titles = ("model", "learning rate, batch size, alpha", "the paper's", "parameters", "reruns")
+    rows = []
+    for result in (run.result for run in runs.values()):
+        published = PAPER[result.model]
+        rows.append(
+            (
+                result.model,
+                parameters(result.learning_rate, result.batch_size, result.alpha),
+                parameters(published.learning_rate, published.batch_size, published.alpha),
+                f"{result.parameters:,}",
+                str(result.reruns),
+            )
+        )
+    return table(titles, rows)

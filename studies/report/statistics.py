@@ -1,0 +1,152 @@
+"""Estimates with their intervals, and tests: plain arrays in, plain values out.
+
+A sample holds one measurement per seed; samples that are compared hold the same seeds in the same
+order, so that they pair: a seed fixes the pairs of digits that both models saw.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+CONFIDENCE = 0.95
+SIGNIFICANT = 0.05
+RESAMPLES = 9999
+
+EXACT = 13
+"""Seeds up to which all 2**n signs are gone through, as scipy does."""
+
+Sample = NDArray[np.float64]
+"""Shape (seeds,)."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95% interval; one seed gives no interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+    neutral: float = 0.0
+    """The value that stands for no effect: 0 of a difference, 1 of a ratio."""
+
+    @property
+    def direction(self) -> int:
+        """1 where the whole interval lies above no effect, -1 where below, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return int(self.low > self.neutral) - int(self.high < self.neutral)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A difference of two means, with its standard error where there is one."""
+
+    value: float
+    error: float | None
+
+    @property
+    def in_errors(self) -> float | None:
+        """The difference in standard errors; None where there is no spread to measure it by."""
+        return self.value / self.error if self.error else None
+
+
+def difference(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
+    """Return the weighted sum of the samples' means: weights (-1, 1) give second minus first."""
+
+    def of_means(*means: NDArray[np.float64]) -> NDArray[np.float64]:
+        weighted = [w * mean for w, mean in zip(weights, means, strict=True)]
+        return np.asarray(np.sum(weighted, axis=0))
+
+    return _estimate(samples, of_means, 0.0)
+
+
+def ratio(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
+    """Return the product of the means' powers: weights (-1, 1) give second over first."""
+
+    def of_means(*means: NDArray[np.float64]) -> NDArray[np.float64]:
+        powers = [mean**w for w, mean in zip(weights, means, strict=True)]
+        return np.asarray(np.prod(powers, axis=0))
+
+    return _estimate(samples, of_means, 1.0)
+
+
+def _estimate(
+    samples: Sequence[Sample], of_means: Callable[..., NDArray[np.float64]], neutral: float
+) -> Estimate:
+    """Bootstrap the seeds. The same samples give the same interval, each time."""
+
+    def statistic(*resampled: Sample, axis: int = -1) -> NDArray[np.float64]:
+        return of_means(*(np.mean(each, axis=axis) for each in resampled))
+
+    value = float(statistic(*samples))
+    if len(samples[0]) < 2:
+        return Estimate(value, None, None, neutral)
+    low = high = math.nan
+    # BCa has no answer where all seeds agree; percentiles have.
+    for method in ("BCa", "percentile"):
+        with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            low, high = stats.bootstrap(
+                samples, statistic, paired=True, vectorized=True, n_resamples=RESAMPLES,
+                confidence_level=CONFIDENCE, method=method, rng=np.random.default_rng(0),
+            ).confidence_interval  # fmt: skip
+        if math.isfinite(low) and math.isfinite(high):
+            break
+    return Estimate(value, float(low), float(high), neutral)
+
+
+def signed_rank(one: Sample, other: Sample) -> float | None:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test, None for a single pair.
+
+    Seeds that agree are left out.
+    """
+    # Accuracies are counts of pairs: differences that tie must not differ in their last bit.
+    differences = np.round(other - one, 9)
+    if len(differences) < 2:
+        return None
+    unequal = differences[differences != 0]
+    if len(unequal) > EXACT:
+        return float(stats.wilcoxon(unequal).pvalue)
+    # What scipy does where differences tie, but all signs at once: a hundred times as fast.
+    ranks = stats.rankdata(np.abs(unequal))
+    sums = np.array(list(product((0, 1), repeat=len(unequal)))) @ ranks
+    observed = np.sum(ranks[unequal > 0])
+    return min(1.0, 2 * float(min(np.mean(sums >= observed), np.mean(sums <= observed))))
+
+
+def smallest_p(seeds: int, tests: int = 1) -> float:
+    """Return the least p-value that so many seeds can give, after Holm's correction."""
+    return min(1.0, tests * 2.0 ** (1 - seeds))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Correct p-values for their number by Holm's method; None stays None and does not count."""
+    known = [p for p in p_values if p is not None]
+    corrected = iter(multipletests(known, method="holm")[1] if known else ())
+    return [None if p is None else float(next(corrected)) for p in p_values]
+
+
+def paired_gap(one: Sequence[float], other: Sequence[float]) -> Gap:
+    """Return the mean of one minus the other, by seed; the error is None for a single pair."""
+    differences = np.subtract(one, other)
+    count = len(differences)
+    error = float(np.std(differences, ddof=1)) / math.sqrt(count) if count > 1 else None
+    return Gap(float(np.mean(differences)), error)
+
+
+def unpaired_gap(
+    one: tuple[float, float | None, int], other: tuple[float, float | None, int]
+) -> Gap:
+    """Return one mean minus the other, each given as mean, standard deviation and count."""
+    (mean, deviation, count), (other_mean, other_deviation, other_count) = one, other
+    if deviation is None or other_deviation is None:
+        return Gap(mean - other_mean, None)
+    return Gap(mean - other_mean, math.hypot(deviation / math.sqrt(count),
+                                             other_deviation / math.sqrt(other_count)))  # fmt: skip

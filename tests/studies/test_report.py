@@ -1,0 +1,208 @@
+"""The report as people get it: from real stores, through the command."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filled import PROTOCOL, WINNER, Filled, around, family
+from typer.testing import CliRunner
+
+import studies
+from storage.measurements import training_rows
+from storage.queries import ModelResult
+from storage.reader import open_reader
+from storage.schema import COLUMNS, record
+from storage.store import open_store
+from studies.report import __main__ as command
+from studies.report.choice import asked_for, headline, model_runs
+from studies.report.headline import headline_table, is_beyond_noise, is_far, is_restless
+from studies.report.searching import accuracies_on_test
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The MLPs complete, CNN without its reruns, and experiments that choose otherwise."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('family') / 'studies.db'}"
+    with open_store(url) as store:
+        family(Filled(store))
+        Filled(store).model("CNN", around(0.8), stop="rerun")
+        chosen = Filled(store, "paper+select-on=validation", PROTOCOL | {"select_on": "validation"})
+        chosen.model("MLP", around(0.78))
+        joint = Filled(store, "paper+search=joint", PROTOCOL | {"search": "joint"})
+        joint.winner = {"learning_rate": 0.005, "batch_size": 16, "alpha": 1.0}
+        joint.model("AuxMLP", around(0.86))
+        apart = PROTOCOL | {"select_on": "validation", "epochs": 9}
+        Filled(store, "paper+select-on=validation,epochs=9", apart).model("MLP", around(0.7))
+        # A repeat of no experiment that is left in the store.
+        record(store.engine, [chosen.training("MLP", WINNER | {"alpha": None}, 7, 0.1)])
+    return url
+
+
+@pytest.fixture(scope="module")
+def written(url: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "out"
+    result = CliRunner().invoke(command.app, ["--storage", url, "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(written: Path) -> str:
+    return (written / "report.md").read_text()
+
+
+def test_it_begins_with_what_the_data_say(text: str) -> None:
+    first, *_ = text.split("## Accuracy and time")
+    assert "Weight sharing alone** raises test accuracy in MLP (+0.030 [" in first
+    assert "The auxiliary loss alone** raises test accuracy in MLP (+0.050 [" in first
+    assert "Both together** raise test accuracy in MLP (+0.090 [" in first
+    assert "give more than the sum of each in MLP (+0.010 [" in first
+    assert "the auxiliary loss alone MLP ×2.00; both" in first
+    assert "AuxsiameseMLP (0.890 ± 0.008), before AuxMLP (0.850 ± 0.006)" in first
+    assert "the lead of 0.040 is more than chance" in first
+    assert "CNN in paper (rerun: 0 of 4 trainings)" in first
+    assert "**Not begun**: SiameseCNN, AuxCNN," in first
+    # A claim on models that are not complete is not judged.
+    assert "paper claims" not in first
+    assert 4 <= first.count("\n- ") <= 8
+
+
+def test_ours_stands_beside_the_papers_with_marks(text: str) -> None:
+    rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("| ")}
+    assert (
+        "| MLP | 0.800 ± 0.007 | 0.813 ± 0.006 | -0.013 | † | 1.15 ± 0.13 |  | 8.4 ± 0.4 |" in text
+    )
+    assert "| AuxMLP | 0.850 ± 0.006 | 0.856 ± 0.011 | -0.006 |  |" in text
+    assert "1 of 4 accuracies lie within noise of it; higher than noise explains: Auxsi" in text
+    assert "CNN" not in rows
+    assert "| MLP | 0.001, 16 | 0.0005, 8 | 1,234 | 4 |" in text
+
+
+def test_marks_are_for_what_is_beyond_noise_far_or_restless() -> None:
+    one = ModelResult("paper", "MLP", 1, 1e-3, 8, None, 0.813, 0.006, 2.0, 0.5, 10)
+    assert not (is_beyond_noise(one) or is_far(one) or is_restless(one))
+    # Two standard errors are 0.0054.
+    assert is_beyond_noise(replace(one, mean_accuracy=0.819))
+    assert not is_beyond_noise(replace(one, mean_accuracy=0.818))
+    assert not is_beyond_noise(replace(one, mean_accuracy=0.9, std_accuracy=None, reruns=1))
+    assert is_far(replace(one, mean_accuracy=0.7829)) and is_far(replace(one, mean_accuracy=0.844))
+    assert is_restless(replace(one, std_train_seconds=0.51))
+
+
+def test_searches_say_how_certain_they_are(text: str) -> None:
+    # 0.01 ahead of two cells, on both seeds alike.
+    row = next(line for line in text.splitlines() if line.startswith("| MLP/lr-batch"))
+    assert row.startswith("| MLP/lr-batch | 0.001, 16 | 0.9005 | 0.005, 16 | +0.0100 ± 0.0000 |")
+    assert row.endswith("| learning_rate 0.001 is the smallest; batch_size 16 is the largest |")
+    assert "| MLP | 0.9005 | 0.8000 | +0.1005 ± 0.0034 |" in text
+    assert "| AuxMLP/alpha | 0.001, 16, 0.5 |" in text
+
+
+def test_experiments_that_choose_otherwise_stand_beside(text: str) -> None:
+    beside = text.split("## Ways to choose a winner")[1].split("\n## ")[0]
+    validation, joint = beside.split("###")[1:3]
+    assert "`paper+select-on=validation` beside `paper`" in validation
+    assert (
+        "| 0.8000 | 0.7800 | -0.020 [-0.020, -0.020] | +0.1005 ± 0.0034 | +0.1205 ±" in validation
+    )
+    assert "| winner, test | winner, validation | accuracy, test | accuracy, v" in validation
+    assert "| validation - test | optimism, test | optimism, validation |" in validation
+    # The joint winner's cell is two steps away from the two-stage one: 0.02 better there.
+    assert "| AuxMLP | 0.001, 16, 0.5 | 0.005, 16, 1 | 0.8500 | 0.8600 |" in joint
+    assert joint.rstrip().endswith("| +0.0200 ± 0.0000 |")
+    # Neither speaks for its model.
+    assert "| MLP | 0.780" not in text
+    # One that differs in more tells of neither way.
+    assert "**Trained otherwise, so not mixed in**: paper+select-on=validation,epochs=9 (" in text
+    assert "epochs=9" not in beside
+
+
+def test_only_a_searchs_own_repeats_tell_of_its_winner(url: str) -> None:
+    engine = open_reader(url)
+    (run,) = asked_for(model_runs(engine), ["paper+select-on=validation"])
+    rows = [row | {"rerun_of": None} for row in training_rows(engine)]
+    assert accuracies_on_test(run, rows) == [0.9, 0.901]
+
+
+def test_what_cannot_be_significant_is_said(text: str) -> None:
+    assert "With 4 seeds the smallest p of this test is 0.125, and 0.75 after correction" in text
+    assert "| MLP, SiameseMLP | +0.030 [" in text
+
+
+def test_names_from_a_store_do_no_harm(text: str, written: Path) -> None:
+    assert "x86_64 &lt;i>&#124;here" in text
+    assert "x86_64 &lt;i&gt;|here" in (written / "report.html").read_text()
+
+
+def test_the_page_needs_nothing_beside_it(written: Path, text: str) -> None:
+    page = (written / "report.html").read_text()
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
+    assert len(pictures) >= 10
+    assert set(pictures) == {f"figures/{each.name}" for each in (written / "figures").iterdir()}
+    sources = re.findall(r'<img src="([^"]{0,30})', page)
+    assert len(sources) == len(pictures)
+    assert all(each.startswith("data:image/png;base64,iVBOR") for each in sources)
+    assert "://" not in page
+    assert page.count("<table>") == page.count('<div class="scroll"><table>') >= 7
+    assert "<summary>All 6 pairs</summary>" in page
+
+
+def test_all_trainings_are_in_the_table(written: Path) -> None:
+    with (written / "training_runs.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == [*COLUMNS, "rerun_of"]
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    reruns = [each["rerun_of"] for each in found if each["rerun_of"]]
+    assert len(reruns) == 4 * 4 + 3 * 4
+    assert reruns.count("paper/MLP/rerun") == 4
+    # Each once: MLP, SiameseMLP, CNN have four cells; an auxiliary loss gives two more, a joint
+    # search the six that were not there, and other epochs another four.
+    assert len(found) - len(reruns) == 2 * (3 * 4 + 2 * (4 + 2) + (12 - 6) + 4)
+    assert json.loads(found[0]["loss_curve"]) == [0.7, 0.6]
+
+
+def test_experiments_speak_in_the_order_in_which_they_are_named(url: str) -> None:
+    runs = model_runs(open_reader(url))
+    by_default = headline(asked_for(runs, []))
+    assert list(by_default) == ["MLP", "SiameseMLP", "AuxMLP", "AuxsiameseMLP"]
+    assert {run.experiment for run in by_default.values()} == {"paper"}
+    named = headline(asked_for(runs, ["paper+search=joint", "paper"]))
+    assert list(named) == list(by_default)
+    assert named["AuxMLP"].experiment == "paper+search=joint"
+    table = headline_table(named)
+    assert "| AuxMLP | 0.860 ± 0.007 |" in table
+    assert table.count("| paper |") == 3 and table.count("| paper+search=joint |") == 1
+    assert list(headline(asked_for(runs, ["paper+search=joint"]))) == ["AuxMLP"]
+
+
+def test_as_typed_it_is_the_same_report_without_torch_or_optuna(
+    url: str, written: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['report', *sys.argv[1:]]\n"
+        "try: runpy.run_module('studies.report', run_name='__main__')\n"
+        "finally: print({'torch', 'optuna', 'distributed'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--storage", url],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *said, where, loaded = done.stdout.splitlines()
+    assert loaded == "set()"
+    assert where == "Report: report/report.html"
+    assert said[0].startswith("Weight sharing alone raises test accuracy in MLP (+0.030 [")
+    assert not any("**" in sentence for sentence in said)
+    assert contents(tmp_path / "report") == contents(written)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
