@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from storage.queries import best_params, model_results
-from storage.reader import open_reader
 from studies.exits import exit_codes
 from studies.names import model_argument
 from studies.paper import PAPER
 from studies.protocol import DEFAULT_STORAGE
-from studies.summary import show_results
+from studies.summary import ordered_results, show_results
 
 
 class Format(StrEnum):
@@ -39,15 +37,11 @@ def best(
         if format is Format.table:
             show_results(storage, experiment, models)
             return
-        engine = open_reader(storage)
-        results = {
-            (each.experiment, each.model): asdict(each)
-            for each in model_results(engine, experiment)
-        }
+        winners, results = ordered_results(storage, experiment, models)
         found = [
-            asdict(each) | {"result": results.get((each.experiment, each.model))}
-            for each in best_params(engine, experiment)
-            if each.model in models
+            asdict(each) | {"result": asdict(result) if result else None}
+            for each in winners
+            for result in [results.get((each.experiment, each.model))]
         ]
         print(json.dumps(found, indent=2))
 

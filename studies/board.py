@@ -59,7 +59,8 @@ class Board:
                 from studies.figures import figures_of, png
 
                 names = (stage.experiment, stage.model, stage.name)
-                for name, figure in figures_of(self._store.engine, *names):
+                pairs = stage.protocol.select_on
+                for name, figure in figures_of(self._store.engine, *names, pairs):
                     attach(study, self._folder, name, png(figure))
                 self._note(study, self._complete_text(stage, study))
 

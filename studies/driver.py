@@ -4,33 +4,36 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from distributed import Future
-from optuna import Study, Trial
+from optuna import Study
 from optuna.trial import TrialState
 
-from digitcmp.models import MODELS
 from storage.lock import Lock
 from storage.queries import recorded
 from storage.schema import TrainingRun, record
 from storage.store import Store
 from studies.board import Board
 from studies.cluster import Cluster, Failed
+from studies.dispatch import Dispatch, Work, cut_into_jobs
 from studies.estimates import Estimates
 from studies.grid import Grid, fail_unfinished
 from studies.progress import Progress
+from studies.racing import race
 from studies.records import Data, fingerprints, training_runs
 from studies.stages import Stage
 from studies.telling import Running, tell
 from studies.wording import cell_text
-from studies.worker import ALL_CORES, Job, Report, do, within
+from studies.worker import Job, Report, do, within
 
-NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
-"""Trainings in one job, by architecture: as many as are faster side by side than one by one."""
+Portion = tuple[Running, Sequence[int]]
+"""Seeds to train of a cell."""
 
-Work = tuple[Running, Job]
+Finish = Callable[[Running], None]
+"""What is done with a cell when its portion is trained."""
 
 
 @dataclass
@@ -63,63 +66,62 @@ class Driver:
         free = grid.free(study)
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         self.progress.begin(stage, cells=len(grid), free=len(free), complete=complete)
-        jobs = self._jobs(stage, study, (grid.ask(study, cell) for cell in free))
-        in_flight: dict[Future[Report], Work] = {}
+        cells = (self._begin(stage, study, grid, number) for number in free)
+        finish = partial(self._finish, study)
         try:
-            while self._fill(stage, jobs, in_flight):
-                ended = self.cluster.finished(seconds=0.5)
-                self._collect(study, [(*in_flight.pop(job), result) for job, result in ended])
-                # A rerun is being timed: it gets all cores.
-                if self.board is not None and not (stage.is_rerun and in_flight):
-                    self.board.refresh(stage, study)
+            if stage.is_race:
+                for portions in race(study, list(cells), finish):
+                    self._train(stage, study, portions, lambda cell: None)
+            else:
+                self._train(stage, study, ((cell, cell.missing) for cell in cells), finish)
         except KeyboardInterrupt:
             self.lock.check()
             fail_unfinished(study)
             raise
+
+    def _begin(self, stage: Stage, study: Study, grid: Grid, number: int) -> Running:
+        """Ask for a cell, with what is recorded of it."""
+        self.lock.check()
+        trial = grid.ask(study, number)
+        by_seed = fingerprints(stage, stage.cell(trial.params), self.data.sha256)
+        runs = recorded(self.store.engine, by_seed.values())
+        running = Running(stage, trial, by_seed, {each.seed: each for each in runs.values()})
+        self.progress.asked(running)
+        return running
+
+    def _train(
+        self, stage: Stage, study: Study, portions: Iterable[Portion], finish: Finish
+    ) -> None:
+        jobs = self._jobs(portions, finish)
+        dispatch = Dispatch(self.cluster, jobs, self._send, one_by_one=stage.is_rerun)
+        try:
+            while dispatch.fill():
+                self._collect(dispatch.ended(seconds=0.5), finish)
+                # A rerun is being timed: it gets all cores.
+                if self.board is not None and not (stage.is_rerun and dispatch.in_flight):
+                    self.board.refresh(stage, study)
         finally:
-            self.cluster.cancel(list(in_flight))
+            self.cluster.cancel(list(dispatch.in_flight))
 
-    def _fill(
-        self, stage: Stage, jobs: Iterator[Work], in_flight: dict[Future[Report], Work]
-    ) -> bool:
-        """Keep a job on every worker and one waiting, or one rerun; say if any is in flight."""
-        while not in_flight or (not stage.is_rerun and len(in_flight) < 2 * self.cluster.threads()):
-            self.lock.check()
-            work = next(jobs, None)
-            if work is None:
-                break
-            _, job = work
-            one = self.times.seconds(stage, job.hyperparameters.batch_size)
-            deadline = self.patience + 100 * one * len(job.seeds)
-            future = self.cluster.submit(within, deadline, self.train, job, alone=stage.is_rerun)
-            in_flight[future] = work
-        return bool(in_flight)
+    def _jobs(self, portions: Iterable[Portion], finish: Finish) -> Iterator[Work]:
+        for running, seeds in portions:
+            jobs = cut_into_jobs(running, seeds, self.data.sha256)
+            running.unfinished_jobs = len(jobs)
+            if not jobs:
+                finish(running)
+            yield from (Work(running, job) for job in jobs)
 
-    def _jobs(self, stage: Stage, study: Study, trials: Iterator[Trial]) -> Iterator[Work]:
-        """Ask for one free cell after the other, and cut what it lacks into jobs."""
-        at_once = 1 if stage.is_rerun else NETWORKS_AT_ONCE[MODELS[stage.model].architecture]
-        threads = ALL_CORES if stage.is_rerun else 1
-        for trial in trials:
-            cell = stage.cell(trial.params)
-            by_seed = fingerprints(stage, cell, self.data.sha256)
-            runs = recorded(self.store.engine, by_seed.values())
-            missing = [seed for seed in cell.seeds if by_seed[seed] not in runs]
-            groups = [tuple(missing[i : i + at_once]) for i in range(0, len(missing), at_once)]
-            running = Running(stage, trial, by_seed, {each.seed: each for each in runs.values()})
-            running.unfinished_jobs = len(groups)
-            self.progress.asked(running)
-            if not groups:
-                self._finish(study, running)
-            for seeds in groups:
-                yield running, Job(
-                    stage.model, cell.hyperparameters, seeds, stage.protocol.epochs,
-                    self.data.sha256, threads,
-                )  # fmt: skip
+    def _send(self, work: Work) -> Future[Report]:
+        stage, job = work.running.stage, work.job
+        one = self.times.seconds(stage, job.hyperparameters.batch_size)
+        deadline = self.patience + 100 * one * len(job.seeds)
+        return self.cluster.submit(within, deadline, self.train, job, same_worker=stage.is_rerun)
 
-    def _collect(self, study: Study, ended: list[tuple[Running, Job, Report | Failed]]) -> None:
-        """Record the trainings of ended jobs, all at once, then tell the cells they complete."""
+    def _collect(self, ended: list[tuple[Work, Report | Failed]], finish: Finish) -> None:
+        """Record the trainings of ended jobs, all at once, then finish the cells they complete."""
         new: list[TrainingRun] = []
-        for running, job, result in ended:
+        for work, result in ended:
+            running, job = work.running, work.job
             running.unfinished_jobs -= 1
             if isinstance(result, Failed):
                 running.error = result.reason
@@ -130,9 +132,9 @@ class Driver:
                 self.progress.trained(running, len(runs))
         self.lock.check()
         record(self.store.engine, new)
-        for running in {id(each): each for each, _, _ in ended}.values():
+        for running in {id(work.running): work.running for work, _ in ended}.values():
             if running.unfinished_jobs == 0:
-                self._finish(study, running)
+                finish(running)
 
     def _finish(self, study: Study, running: Running) -> None:
         self.lock.check()

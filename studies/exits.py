@@ -48,12 +48,27 @@ def interruptible() -> Iterator[None]:
             signal.signal(each, lambda again, _: os._exit(128 + again))
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
+    def dropped(what: "sys.UnraisableHookArgs") -> None:
+        kind = what.exc_type
+        if not issubclass(kind, KeyboardInterrupt):
+            hook(what)
+            return
+        # It came in a callback of the garbage collector, of which Python drops all that is raised.
+        signal.signal(signal.SIGALRM, lambda *_: _raise(kind))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+
     before = {each: signal.signal(each, first) for each in (signal.SIGINT, signal.SIGTERM)}
+    hook, sys.unraisablehook = sys.unraisablehook, dropped
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _raise(kind: type[BaseException]) -> None:
+    raise kind
 
 
 def _leave(sentence: str, code: int) -> None:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterable, Sequence
 
+from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
+from studies.edges import edges
 from studies.paper import PAPER
 from studies.stages import Stage, chain
-from studies.winners import DECIDED
 from studies.wording import plus_minus
 
 GAP = " | \u2003"
@@ -22,12 +23,10 @@ def search_note(
     published = PAPER[stage.model]
     total = math.prod(len(values) for values in stage.search_space.values())
     done = sum(cell.state in DECIDED for cell in cells)
-    diverged = sum(cell.state == "DIVERGED" for cell in cells)
     parts = [
         f"Searches {_space(stage)}. A cell is {stage.trainings_per_cell} trainings: their mean "
-        f"test accuracy decides.{start}",
-        f"**{done} of {total} cells done**{f', {diverged} of them diverged' * bool(diverged)}. "
-        f"{_next(stage)}",
+        f"{stage.protocol.select_on} accuracy{_less(stage)} decides.{start}",
+        f"**{done} of {total} cells done**{_of_them(cells)}. {_next(stage)}",
     ]
     if best is not None and best.mean_accuracy is not None:
         rows = [
@@ -35,17 +34,17 @@ def search_note(
             ("batch size", str(best.batch_size), str(published.batch_size)),
             ("alpha", _alpha(best.alpha), _alpha(published.alpha)),
             (
-                "test accuracy",
+                f"{stage.protocol.select_on} accuracy",
                 plus_minus(best.mean_accuracy, best.std_accuracy, 3),
                 plus_minus(published.accuracy, published.accuracy_deviation, 3),
             ),
         ]
         title = "winner" if done == total else "best so far"
         parts.append(_table((f"{title}: {trial}", *TITLES), rows))
-        edges = list(_edges(stage, best))
-        if edges:
+        last = list(edges(stage.search_space, best))
+        if last:
             parts.append(
-                f"⚠ **This cell lies on the grid's edge** ({', '.join(edges)} that was tried): "
+                f"⚠ **This cell lies on the grid's edge** ({', '.join(last)} that was tried): "
                 "a better one may lie beyond."
             )
     return "\n\n".join(parts)
@@ -81,6 +80,17 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
     return "\n\n".join(parts)
 
 
+def _less(stage: Stage) -> str:
+    return ", less one standard error," * (stage.protocol.rank_by == "lower-bound")
+
+
+def _of_them(cells: Sequence[GridCell]) -> str:
+    states = {"DIVERGED": "diverged", "PRUNED": "given up in the race"}
+    counts = {state: sum(cell.state == state for cell in cells) for state in states}
+    said = [f"{count} of them {states[state]}" for state, count in counts.items() if count]
+    return "".join(f", {each}" for each in said)
+
+
 def _space(stage: Stage) -> str:
     varied = [
         f"{name} {{{', '.join(f'{value:g}' for value in values)}}}"
@@ -93,18 +103,8 @@ def _space(stage: Stage) -> str:
     return " x ".join(varied) + (f" at {', '.join(fixed)}" if fixed else "")
 
 
-def _edges(stage: Stage, best: GridCell) -> Iterable[str]:
-    for name, values in stage.search_space.items():
-        value = getattr(best, name)
-        if len(values) > 1 and value == max(values):
-            yield f"{name} {value:g} is the largest"
-        # Nothing lies beyond an alpha of zero.
-        elif len(values) > 1 and value == min(values) > 0:
-            yield f"{name} {value:g} is the smallest"
-
-
 def _next(stage: Stage) -> str:
-    names = chain(stage.model)
+    names = chain(stage.model, stage.protocol)
     following = names[names.index(stage.name) + 1 :]
     return f"Next stage: {following[0]}." if following else "This is the last stage."
 

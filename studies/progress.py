@@ -1,6 +1,7 @@
 """How far a run is: a live display in a terminal, plain lines anywhere else."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
@@ -34,7 +35,7 @@ class Progress:
     def __init__(self, console: Console, times: Estimates, expected: Mapping[str, float]) -> None:
         """Seconds are `expected` for what is missing of each study."""
         self._console, self._times = console, times
-        self._expected = dict(expected)
+        self._expected = defaultdict(float, expected)
         self._expected_done = 0.0
         self._started = time.monotonic()
         self._last_line = 0.0
@@ -97,8 +98,14 @@ class Progress:
     def told(self, running: Running) -> None:
         """A cell is finished."""
         cell = cell_text(running.trial.params)
-        if running.mean is not None and (self._best is None or running.mean > self._best[0]):
-            self._best = running.mean, cell
+        if running.given_up is not None:
+            self._total -= len(running.missing)
+            self._display.update(self._task, total=self._total)
+            self._expected[running.stage.study_name] -= self._seconds(
+                running.stage, len(running.missing), running.trial.params["batch_size"]
+            )
+        elif running.value is not None and (self._best is None or running.value > self._best[0]):
+            self._best = running.value, cell
         self._show()
         now = time.monotonic()
         finished = self._done == self._total

@@ -4,9 +4,12 @@ import platform
 import shlex
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from studies.wording import without_password
 
 PACKAGES = ("torch", "optuna", "numpy", "distributed", "sqlalchemy")
 
@@ -18,10 +21,11 @@ def provenance() -> dict[str, Any]:
         | {package: version(package) for package in PACKAGES},
         "machine": f"{platform.machine()} {platform.system()} {platform.node()}",
         "git_commit": _git_commit(),
-        "command": shlex.join(["python", *sys.orig_argv[1:]]),
+        "command": shlex.join(map(without_password, ["python", *sys.orig_argv[1:]])),
     }
 
 
+@cache
 def _git_commit() -> str | None:
     """The commit of a checkout, marked where files differ from it; None for an installed copy."""
     folder = Path(__file__).parent

@@ -52,6 +52,18 @@ def run(
     stage1_alpha: Annotated[
         float, typer.Option(help="Weight of the auxiliary loss in the first stage.")
     ] = DEFAULT.stage1_alpha,
+    select_on: Annotated[
+        str, typer.Option(metavar="test|validation", help="Pairs on which cells compete.")
+    ] = DEFAULT.select_on,
+    search: Annotated[
+        str, typer.Option(metavar="two-stage|joint", help="One grid after the other, or all.")
+    ] = DEFAULT.search,
+    rank_by: Annotated[
+        str, typer.Option(metavar="mean|lower-bound", help="What makes a cell the best.")
+    ] = DEFAULT.rank_by,
+    racing: Annotated[
+        bool, typer.Option("--racing", help="Give up cells that can hardly win any more.")
+    ] = DEFAULT.racing,
 ) -> None:
     """Search the hyper-parameters of MODELS, then train each winner afresh.
 
@@ -62,7 +74,9 @@ def run(
         # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
         from studies.service import Settings, run_models
 
-        protocol = Protocol(epochs, repeats, reruns, data, stage1_alpha)
+        protocol = Protocol(
+            epochs, repeats, reruns, data, stage1_alpha, select_on, search, rank_by, racing
+        )
         settings = Settings(storage, experiment, protocol, workers, cluster, data_dir, artifact_dir)
         failed = run_models(models, settings, console)
         show_results(storage, settings.experiment_name, models, artifact_dir)

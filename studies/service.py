@@ -15,13 +15,15 @@ from storage.lock import store_lock
 from storage.queries import ModelResult, model_results
 from storage.reader import open_reader
 from storage.store import open_store
-from storage.urls import artifact_folder, parse
+from storage.urls import artifact_folder, is_new, parse
 from studies.board import Board
 from studies.chain import check_protocol, run_chain
-from studies.cluster import Cluster, cores
+from studies.cluster import Cluster
+from studies.connection import check_address
 from studies.driver import Driver
 from studies.errors import UsageError
 from studies.estimates import Estimates
+from studies.local import PER_CORE, cores
 from studies.plan import StagePlan, plan
 from studies.progress import Progress
 from studies.protocol import DEFAULT_STORAGE, Protocol
@@ -49,8 +51,13 @@ class Settings:
         parse(self.storage)
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers must be at least 1, not {self.workers}")
+        most = PER_CORE * cores()
+        if self.workers is not None and self.workers > most:
+            raise UsageError(f"workers must be at most {most} on this machine, not {self.workers}")
         if self.workers is not None and self.cluster is not None:
             raise UsageError("workers are started on this machine only: a cluster has its own")
+        if self.cluster is not None:
+            check_address(self.cluster)
         if not re.fullmatch(r"[A-Za-z0-9._+=,-]{1,100}", self.experiment_name):
             raise UsageError(
                 f"{self.experiment_name!r} names no experiment: give up to 100 letters, digits "
@@ -75,32 +82,33 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
     digits = pairs.pool(mnist.load(protocol.data, settings.data_dir))
     data = Data(protocol.data, digits.sha256)
     names = [f"{experiment}/{model}" for model in models]
+    workers = settings.workers or cores()
     with (
         store_lock(settings.storage, names) as lock,
-        open_store(settings.storage) as store,
+        Cluster(settings.cluster, workers, digits) as cluster,
     ):
-        check_protocol(store, experiment, protocol, data)
-        workers = settings.workers or cores()
-        times = Estimates(store.engine, workers)
-        plans = [
-            each
-            for model in models
-            for each in plan(store.engine, experiment, model, protocol, data, times)
-        ]
-        _announce(console, experiment, plans)
-        expected = {each.stage.study_name: each.seconds for each in plans}
-        with (
-            Cluster(settings.cluster, workers, digits) as cluster,
-            Progress(console, times, expected) as progress,
-        ):
+        if settings.cluster is not None and is_new(settings.storage):
+            # First, so that an address where nobody answers leaves no store behind.
+            cluster.start()
+        with open_store(settings.storage, lock) as store:
+            check_protocol(store, experiment, protocol, data)
+            times = Estimates(store.engine, workers)
+            plans = [
+                each
+                for model in models
+                for each in plan(store.engine, experiment, model, protocol, data, times)
+            ]
+            _announce(console, experiment, plans)
+            expected = {each.stage.study_name: each.seconds for each in plans}
             board = Board(store, settings.artifact_dir or artifact_folder(settings.storage))
-            driver = Driver(store, lock, cluster, data, progress, times, board=board)
-            for model in models:
-                run_chain(driver, experiment, model, protocol)
-            lock.check()
-            board.close()
-        backup(settings.storage)
-        return driver.failed
+            with Progress(console, times, expected) as progress:
+                driver = Driver(store, lock, cluster, data, progress, times, board=board)
+                for model in models:
+                    run_chain(driver, experiment, model, protocol)
+                lock.check()
+                board.close()
+            backup(settings.storage)
+    return driver.failed
 
 
 def run_model(
@@ -116,7 +124,11 @@ def run_model(
     failed = run_models([name], settings, Console(stderr=True))
     if failed:
         raise RuntimeError("; ".join(failed))
-    (result,) = model_results(open_reader(storage), settings.experiment_name, name)
+    reader = open_reader(storage)
+    try:
+        (result,) = model_results(reader, settings.experiment_name, name)
+    finally:
+        reader.dispose()
     return result
 
 

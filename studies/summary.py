@@ -25,14 +25,28 @@ def show_results(
 
     Raises StoreError where the store cannot be read.
     """
-    engine = open_reader(storage)
-    winners = [each for each in best_params(engine, experiment) if each.model in models]
-    results = {(each.experiment, each.model): each for each in model_results(engine, experiment)}
-    order = list(PAPER)
-    winners.sort(key=lambda each: (each.experiment, order.index(each.model)))
+    winners, results = ordered_results(storage, experiment, models)
     # Wide enough for the table: rich would cut its columns in a narrow terminal.
     Console(width=200, soft_wrap=True).print(_table(winners, results))
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
+
+
+def ordered_results(
+    storage: str, experiment: str | None, models: Sequence[str]
+) -> tuple[list[BestParams], dict[tuple[str, str], ModelResult]]:
+    """The winners of some models, by experiment and in the paper's order; results by both.
+
+    Raises StoreError where the store cannot be read.
+    """
+    engine = open_reader(storage)
+    try:
+        winners = [each for each in best_params(engine, experiment) if each.model in models]
+        results = model_results(engine, experiment)
+    finally:
+        engine.dispose()
+    order = list(PAPER)
+    winners.sort(key=lambda each: (each.experiment, order.index(each.model)))
+    return winners, {(each.experiment, each.model): each for each in results}
 
 
 def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Table:
@@ -77,5 +91,9 @@ def _dashboard(storage: str, artifact_dir: Path | None) -> str:
 
 
 def _query(storage: str) -> str:
-    shell = "sqlite3" if storage.startswith("sqlite") else "psql"
-    return f'{shell} {place(storage)} "select * from best_params"'
+    if storage.startswith("sqlite"):
+        shell, store = "sqlite3", place(storage)
+    else:
+        # The name of Python's driver says nothing to psql.
+        shell, store = "psql", place(storage).replace("+psycopg", "")
+    return f'{shell} {shlex.quote(store)} "select * from best_params"'

@@ -1,6 +1,14 @@
-"""How numbers are said to people."""
+"""How things are said to people."""
 
+import re
 from collections.abc import Mapping
+
+
+def without_password(word: str) -> str:
+    """A word of a command line; where it holds a URL with a password, that is `***`."""
+    # Up to the last "@", as people forget to write one in a password as %40.
+    word = re.sub(r"(?s)(?<=://)([^:/@]*):.*(?=@)", r"\1:***", word)
+    return re.sub(r"(?si)(?<=[?&])(\w*password)=[^&]*", r"\1=***", word)
 
 
 def cell_text(parameters: Mapping[str, float | None]) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import torch
 from distributed import Worker, WorkerPlugin
 
+from digitcmp.models import MODELS
 from digitcmp.pairs import PooledDigits
 from digitcmp.training import Hyperparameters, TrainingResult, train
 
@@ -53,6 +54,16 @@ class Report:
     host: str
     started_at: str
     """UTC, ISO 8601."""
+
+
+def networks_at_once(model: str) -> int:
+    """How many trainings of a model go into one job: as many as gain from going side by side.
+
+    Small matrices do, as long as weights, gradients and moments stay in the cache: 400,000
+    parameters have six megabytes of them. A ResNet's convolutions are large enough by themselves.
+    """
+    spec = MODELS[model]
+    return 1 if spec.architecture == "ResNet" else min(10, max(1, 400_000 // spec.parameters))
 
 
 def do(job: Job) -> Report:
