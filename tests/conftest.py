@@ -1,64 +1,83 @@
-"""A real PostgreSQL server of our own, for the tests that need one."""
+"""What tests of several packages need: a small search, a stand-in, a server, a small disk."""
 
 import os
-import pwd
 import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from mounts import lacking, mount_point
+from postgres import Server
+from standin import StandIn
+from terminal import SMALL, Terminal
 
-SECRET = "canary-5ecret"
+import studies
+
+# Commands that tests start import what the tests import.
+os.environ["PYTHONPATH"] = str(Path(studies.__file__).parents[1])
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """A PostgreSQL server on loopback; the URL of a database on it."""
-    found = [Path(which).parent for which in [shutil.which("initdb")] if which]
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        reason = "no PostgreSQL server is installed (initdb)"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    # The server refuses to run as root, and the account it runs as cannot enter tmp_path.
-    account = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-    folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
-    (folder / "password").write_text(SECRET)
-    if os.getuid() == 0:
-        for path in (folder, folder / "password"):
-            shutil.chown(path, account)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that is not the user's."""
+    return tmp_path_factory.mktemp("cache")
 
-    def call(program: str, *arguments: str) -> None:
-        subprocess.run(
-            [found[-1] / program, "-D", folder / "data", *arguments],
-            user=account if os.getuid() == 0 else None,
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
 
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    secret = f"--pwfile={folder / 'password'}"
-    call("initdb", "-U", "tester", "-A", "scram-sha-256", secret, "--no-sync", "-E", "UTF8")
-    call("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
-    try:
-        yield f"postgresql+psycopg://tester:{SECRET}@127.0.0.1:{port}/postgres"
-    finally:
-        call("pg_ctl", "stop", "-m", "immediate")
-        shutil.rmtree(folder)
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[tuple[Terminal, str]]:
+    """A small search from the command line with two workers, and what it said."""
+    with closing(Terminal(tmp_path_factory.mktemp("whole"), cache)) as terminal:
+        yield terminal, terminal.run("studies.run", *SMALL, "--workers", "2")
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
+def standin(tmp_path: Path) -> StandIn:
+    """Nothing goes wrong with it; `dataclasses.replace` changes that."""
+    folder = tmp_path / "standin"
+    folder.mkdir()
+    return StandIn(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server that runs; who stops it starts it again."""
+    found = [Path(which).parent for which in [shutil.which("initdb")] if which]
+    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not found:
+        lacking("no PostgreSQL server is installed (initdb)")
+    server = Server(found[-1])
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        server.remove()
+
+
+@pytest.fixture
+def postgres_url(postgres: Server) -> str:
     """An empty database."""
-    server = postgres_server.replace("+psycopg", "")
-    with psycopg.connect(server, autocommit=True) as connection:
+    with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
         # Ten times as fast as a new database.
         connection.execute("drop schema public cascade")
         connection.execute("create schema public")
-    return postgres_server
+    return postgres.url
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """A file system of its own: `small_disk("size=1m")` mounts it or changes its options."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mount_point(disk) as mount:
+
+        def change(options: str) -> Path:
+            if disk.is_mount():
+                mount("-o", f"remount,{options}")
+            else:
+                mount("-t", "tmpfs", "-o", options, "tmpfs")
+            return disk
+
+        yield change

@@ -1,0 +1,22 @@
+"""Loads, once for all lives that are forked from it, what a driver loads."""
+
+import gc
+from tempfile import TemporaryDirectory
+
+import lives  # noqa: F401
+import optuna_dashboard  # noqa: F401
+import pytest  # noqa: F401
+import runs  # noqa: F401
+
+import studies.figures
+import studies.service  # noqa: F401
+from storage.store import open_store
+from studies.provenance import provenance
+
+provenance()
+# Much is loaded, and prepared, with the first store.
+with TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/studies.db"):
+    pass
+
+# Else each life looks through all of this again for garbage.
+gc.freeze()

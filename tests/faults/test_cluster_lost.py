@@ -1,0 +1,93 @@
+"""The scheduler of the user's cluster goes away."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lives
+import pytest
+from dask_processes import scheduler, worker
+from standin import StandIn
+from terminal import wait_for
+
+
+def lose(
+    folder: Path, standin: StandIn, cache: Path, search: tuple[str, ...], after: int, number: int
+) -> tuple[int | None, float]:
+    """Send a signal to the scheduler once some jobs are done; the driver's exit code, in how many
+    seconds."""
+    with scheduler(folder) as (address, process), worker(address, folder):
+        life = lives.begin(folder, lives.run, standin, cache, *search, "--cluster", address)
+        try:
+            wait_for(lambda: len(standin.jobs()) >= after, f"{after} jobs")
+            process.send_signal(number)
+            sent = time.monotonic()
+            life.join(60)
+            return life.exitcode, time.monotonic() - sent
+        finally:
+            life.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "instants", [[(1, signal.SIGKILL), (25, signal.SIGTERM), (31, signal.SIGKILL)]]
+)
+def test_cluster_lost(
+    instants: list[tuple[int, int]],
+    tmp_path: Path,
+    cache: Path,
+    search: tuple[str, ...],
+    finish: Callable[[Path, StandIn], list[str]],
+    reported: Callable[[str], None],
+) -> None:
+    wrong, seconds = list[str](), list[float]()
+    for after, number in instants:
+        folder = tmp_path / str(after)
+        folder.mkdir()
+        standin = StandIn(folder, seconds=0.2)
+        code, taken = lose(folder, standin, cache, search, after, number)
+        seconds.append(taken)
+        said = (folder / "log").read_text()
+        if code != 1 or taken > 30:
+            wrong.append(f"exit code {code} after {taken:.0f} s")
+        if said.splitlines()[-1] != "error: the Dask scheduler is gone: run again to go on":
+            wrong.append(said)
+        if "Traceback" in said:
+            wrong.append(said)
+        wrong += finish(folder, standin)
+    reported(
+        f"cluster lost: {len(instants)} times, ended within {max(seconds):.1f} s, "
+        f"{len(wrong)} violations"
+    )
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("nonsense", 2, "'nonsense' is no address of a Dask scheduler: give tcp://HOST:PORT"),
+        ("tcp://host", 2, "'tcp://host' is no address of a Dask scheduler"),
+        ("tcp://host:port", 2, "'tcp://host:port' is no address"),
+        ("http://127.0.0.1:9", 2, "'http://127.0.0.1:9' is no address"),
+        pytest.param(
+            "tcp://127.0.0.1:9", 1, "no Dask scheduler answers at tcp://127.0.0.1:9",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "tcp://missing.invalid:9", 1, "no Dask scheduler answers at tcp://missing.invalid:9",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)  # fmt: skip
+def test_nobody_answers(
+    address: str, code: int, said: str, tmp_path: Path, cache: Path, search: tuple[str, ...]
+) -> None:
+    """And no new store is left behind."""
+    life = lives.begin(tmp_path, lives.run, StandIn(tmp_path), cache, *search, "--cluster", address)
+    life.join(60)
+    log = (tmp_path / "log").read_text()
+    assert life.exitcode == code, log
+    assert f"error: {said}" in log
+    assert "Traceback" not in log
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
