@@ -37,7 +37,7 @@ def fill(store: Store, board: Board) -> None:
     """Write the studies of all models."""
     for model, published in PAPER.items():
         won = None
-        for name in chain(model):
+        for name in chain(model, Protocol()):
             stage = make_stage("paper", model, name, Protocol(), won)
             study = optuna.create_study(
                 study_name=stage.study_name, storage=store.optuna, direction="maximize"

@@ -23,10 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from digitcmp import mnist, pairs
 from digitcmp.models import MODELS
 from digitcmp.training import Hyperparameters, initial_model
-from studies.cluster import Cluster, cores
-from studies.driver import NETWORKS_AT_ONCE
+from studies.cluster import Cluster
+from studies.local import cores
 from studies.paper import PAPER
-from studies.worker import ALL_CORES, Job, Report, do
+from studies.worker import ALL_CORES, Job, Report, do, networks_at_once
 from tests.benchmarks import plain_loop
 
 QUICK = {"AuxsiameseMLP": 8, "AuxsiameseCNN": 6, "AuxsiameseResNet": 2}
@@ -80,8 +80,8 @@ class Bench:
             accuracy = plain_loop.train(model, chosen, sets, seed, epochs)
             measured.plain.append(time.perf_counter() - started)
             measured.plain_accuracies.append(accuracy)
-            size = NETWORKS_AT_ONCE[MODELS[model].architecture]
-            jobs = 2 * cores() if MODELS[model].architecture == "MLP" else cores()
+            size = networks_at_once(model)
+            jobs = (3 if MODELS[model].architecture == "MLP" else 1) * cores()
             seconds, accuracies = self._ours(model, chosen, epochs, jobs, size, 1)
             measured.search.append(seconds)
             measured.accuracies += accuracies

@@ -1,18 +1,14 @@
 """Real stores, real workers, and small data."""
 
-import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
-from numpy.typing import NDArray
 from runs import DATA, Runs
-from standin import StandIn
-from terminal import SMALL, Terminal
+from small_mnist import write_small_mnist
 from typer.testing import CliRunner
 
 from digitcmp.pairs import PooledDigits, PooledImages
@@ -50,33 +46,8 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def standin(tmp_path: Path) -> StandIn:
-    """Nothing goes wrong with it; `dataclasses.replace` changes that."""
-    folder = tmp_path / "standin"
-    folder.mkdir()
-    return StandIn(folder)
-
-
-@pytest.fixture
 def runs(url: str, cluster: Cluster) -> Runs:
     return Runs(url, cluster)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that is not the user's."""
-    return tmp_path_factory.mktemp("cache")
-
-
-def _idx(items: NDArray[np.uint8]) -> bytes:
-    return struct.pack(f">BBBB{items.ndim}I", 0, 0, 8, items.ndim, *items.shape) + items.tobytes()
-
-
-@pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[tuple[Terminal, str]]:
-    """A small search from the command line with two workers, and what it said."""
-    with closing(Terminal(tmp_path_factory.mktemp("whole"), cache)) as terminal:
-        yield terminal, terminal.run("studies.run", *SMALL, "--workers", "2")
 
 
 @pytest.fixture
@@ -84,11 +55,7 @@ def digits_folder(tmp_path: Path) -> Path:
     """A folder with the four files of a very small MNIST."""
     folder = tmp_path / "digits"
     folder.mkdir()
-    for prefix, count in (("train", 60), ("t10k", 20)):
-        pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
-        labels = (np.arange(count) % 10).astype(np.uint8)
-        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(_idx(pixels))
-        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(_idx(labels))
+    write_small_mnist(folder)
     return folder
 
 

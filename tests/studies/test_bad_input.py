@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import studies
 from digitcmp import mnist
-from studies import best
+from studies import best, run
 
 Ends = Callable[..., str]
 
@@ -31,6 +31,7 @@ Ends = Callable[..., str]
         ("MLP --repeats -1", "repeats must be at least 1, not -1"),
         ("MLP --reruns 0", "reruns must be at least 1, not 0"),
         ("MLP --workers 0", "workers must be at least 1, not 0"),
+        ("MLP --workers 1000000", "on this machine, not 1000000"),
         ("MLP --epochs 1.5", "should be a valid integer"),
         ("MLP --repeats ten", "should be a valid integer"),
         ("MLP --repeats 100000000000000000000", "repeats must be at most 10000"),
@@ -91,6 +92,9 @@ def test_a_password_is_never_repeated(ends: Ends) -> None:
     for url in ("postgresql://me:canary@host:port/db", "postgresql://me:can@ary@host/db"):
         assert "canary" not in ends(2, "MLP", "--storage", url)
         assert "ary" not in ends(2, "MLP", "--storage", url)
+        # Who forgets to write --storage gives it as a model.
+        for command in (run, best):
+            assert "no model is called 'postgresql://me:***@host" in ends(2, url, command=command)
 
 
 @pytest.mark.parametrize("module", ["studies.run", "studies.best"])

@@ -60,6 +60,10 @@ def test_the_table_has_ours_beside_the_papers(three: str) -> None:
 
 
 def test_json_has_winners_and_results(three: str) -> None:
+    found = json.loads(ask(three, "--format", "json"))
+    assert [(each["experiment"], each["model"]) for each in found] == [
+        ("other", "MLP"), ("toy", "MLP"), ("toy", "CNN"),
+    ]  # fmt: skip
     found = json.loads(ask(three, "--format", "json", "--experiment", "toy"))
     by_model = {each["model"]: each for each in found}
     assert by_model.keys() == {"MLP", "CNN"}

@@ -1,5 +1,6 @@
 """The dashboard command, and optuna-dashboard as it comes, beside a run."""
 
+import contextlib
 import shutil
 import socket
 import subprocess
@@ -80,6 +81,7 @@ def test_results_end_with_the_command_to_watch_them(
     assert watch.endswith(command)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_plain_optuna_dashboard_does_not_disturb_a_run(tmp_path: Path) -> None:
     """It may write, so it is the harder one."""
@@ -95,7 +97,8 @@ def test_plain_optuna_dashboard_does_not_disturb_a_run(tmp_path: Path) -> None:
     with subprocess.Popen(
         [program, "sqlite:///studies.db", *address, *artifacts],
         cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as server:  # fmt: skip
+    ) as server, contextlib.ExitStack() as ends:  # fmt: skip
+        ends.callback(server.kill)
         with subprocess.Popen(
             [*run, "--reruns", "2"], cwd=tmp_path, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True,
@@ -107,7 +110,6 @@ def test_plain_optuna_dashboard_does_not_disturb_a_run(tmp_path: Path) -> None:
                 time.sleep(0.05)
             assert running.stderr is not None
             assert (running.returncode, running.stderr.read()) == (0, "")
-        server.kill()
     assert answers > 10
 
 

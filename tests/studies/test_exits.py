@@ -1,9 +1,11 @@
 """Every way a command can end."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import typer
 import studies
 from digitcmp.idx import DataError
 from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse
-from studies.errors import ClusterLost, UsageError
+from studies.errors import ClusterLost, Terminated, UsageError
 from studies.exits import exit_codes, interruptible
 
 
@@ -80,3 +82,25 @@ def test_a_second_signal_ends_it_at_once(second: int) -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + second, "", "")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_signal_in_a_callback_of_the_garbage_collector_is_not_lost(
+    number: int, kind: type[BaseException]
+) -> None:
+    """Dask has such a callback, and Python drops what is raised in one."""
+
+    def callback(phase: str, info: dict[str, int]) -> None:
+        gc.callbacks.remove(callback)
+        os.kill(os.getpid(), number)
+        for _ in range(1000):  # the handler runs in here
+            pass
+
+    with pytest.raises(kind) as raised:
+        with interruptible():
+            gc.callbacks.append(callback)
+            gc.collect()
+            time.sleep(10)
+    assert raised.type is kind

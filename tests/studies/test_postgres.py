@@ -9,6 +9,8 @@ import pytest
 
 SMALL = ["--epochs", "1", "--repeats", "2", "--reruns", "2", "--experiment", "small"]
 
+pytestmark = pytest.mark.slow
+
 
 def start(url: str, *arguments: str, module: str = "studies.run") -> subprocess.Popen[str]:
     return subprocess.Popen(

@@ -1,8 +1,8 @@
-"""How numbers are said to people."""
+"""How things are said to people."""
 
 import pytest
 
-from studies.wording import cell_text, duration, plus_minus
+from studies.wording import cell_text, duration, plus_minus, without_password
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,28 @@ def test_plus_minus() -> None:
 
 def test_a_single_run_has_no_deviation() -> None:
     assert plus_minus(0.9046, None, 3) == "0.905"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("postgresql+psycopg://me:canary@db/studies", "postgresql+psycopg://me:***@db/studies"),
+        ("--storage=postgresql://me:canary@db:5432/s", "--storage=postgresql://me:***@db:5432/s"),
+        ("postgresql://:canary@db/s", "postgresql://:***@db/s"),
+        ("postgresql://me:can@a:r/y @db/s", "postgresql://me:***@db/s"),
+        (
+            "postgresql://me@db/s?password=canary&sslpassword=canary&jit=off",
+            "postgresql://me@db/s?password=***&sslpassword=***&jit=off",
+        ),
+    ],
+)
+def test_a_password_is_hidden(word: str, said: str) -> None:
+    assert without_password(word) == said
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["MLP", "sqlite:////data/a:b@c.db", "postgresql://me@db:5432/s", "tcp://host:8786", "a:b@c"],
+)
+def test_other_words_stay_as_they_are(word: str) -> None:
+    assert without_password(word) == word
