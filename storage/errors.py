@@ -30,6 +30,10 @@ class BadStoreURL(ValueError):
     """This is no URL of a store that can be used."""
 
 
+class BadTrainings(ValueError):
+    """This file does not hold trainings as a report writes them."""
+
+
 def place(url: str | URL) -> str:
     """Name the store for people: a file's path, or a server's URL without any secret."""
     parsed = make_url(url)

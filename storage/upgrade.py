@@ -9,7 +9,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy import URL, create_engine
 
 from storage.backup import backup
-from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse, explained
+from storage.commands import exit_code
+from storage.errors import OlderSchema, explained
 from storage.inspection import require_usable
 from storage.lock import store_lock
 from storage.reader import open_reader
@@ -48,17 +49,7 @@ def _migrate(url: URL) -> None:
 
 def main(arguments: list[str]) -> int:
     """Upgrade the one store named; return the exit code."""
-    try:
-        (url,) = arguments
-        upgrade(url)
-    except ValueError as error:
-        usage = "usage: python -m storage.upgrade URL"
-        print(error if isinstance(error, BadStoreURL) else usage, file=sys.stderr)
-        return 2
-    except (StoreInUse, StoreError) as error:
-        print(error, file=sys.stderr)
-        return 3 if isinstance(error, StoreInUse) else 4
-    return 0
+    return exit_code(upgrade, "python -m storage.upgrade URL", arguments)
 
 
 if __name__ == "__main__":
