@@ -96,6 +96,7 @@ class Driver:
         dispatch = Dispatch(self.cluster, jobs, self._send, one_by_one=stage.is_rerun)
         try:
             while dispatch.fill():
+                self.progress.waits_for_workers(self.cluster.threads() == 0)
                 self._collect(dispatch.ended(seconds=0.5), finish)
                 # A rerun is being timed: it gets all cores.
                 if self.board is not None and not (stage.is_rerun and dispatch.in_flight):

@@ -39,6 +39,7 @@ class Progress:
         self._expected_done = 0.0
         self._started = time.monotonic()
         self._last_line = 0.0
+        self._without_workers = False
         self._display = _Display(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(bar_width=20),
@@ -86,6 +87,12 @@ class Progress:
                 running.stage, len(running.runs)
             )
         self._show()
+
+    def waits_for_workers(self, waits: bool) -> None:
+        """A user's cluster may have no workers, or none any more: it is said once each time."""
+        if waits and not self._without_workers:
+            self._console.print("The cluster has no workers: this run waits until one joins.")
+        self._without_workers = waits
 
     def trained(self, running: Running, trainings: int) -> None:
         """A job of a cell is done."""
