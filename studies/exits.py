@@ -23,6 +23,13 @@ CODES: dict[type[BaseException], int] = {
     StoreError: 4,
 }
 
+SAID: dict[int, str] = {
+    signal.SIGINT: "interrupted: the same command goes on from here",
+    signal.SIGTERM: "terminated: the same command goes on from here",
+}
+
+_SHOW_CURSOR = b"\x1b[?25h"
+
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
@@ -34,9 +41,9 @@ def exit_codes() -> Iterator[None]:
             f"error: {error}", next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
         )
     except Terminated:
-        _leave("terminated: the same command goes on from here", 143)
+        _leave(SAID[signal.SIGTERM], 128 + signal.SIGTERM)
     except KeyboardInterrupt:
-        _leave("interrupted: the same command goes on from here", 130)
+        _leave(SAID[signal.SIGINT], 128 + signal.SIGINT)
 
 
 @contextmanager
@@ -45,7 +52,7 @@ def interruptible() -> Iterator[None]:
 
     def first(number: int, _frame: FrameType | None) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda again, _: os._exit(128 + again))
+            signal.signal(each, _leave_at_once)
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
@@ -65,6 +72,15 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def _leave_at_once(number: int, _frame: FrameType | None) -> None:
+    try:
+        if os.isatty(1):  # the progress display hides it
+            os.write(1, _SHOW_CURSOR)
+        os.write(2, f"\n{SAID[number]}\n".encode())
+    finally:
+        os._exit(128 + number)
 
 
 def _raise(kind: type[BaseException]) -> None:

@@ -129,10 +129,7 @@ def test_two_signals(
         seconds.append(ending.seconds)
         if ending.seconds > 2:
             wrong.append(f"{ending.seconds:.1f} s after the second signal")
-        if ending.code != SAID[signal.Signals(number)][0]:
-            wrong.append(f"exit code {ending.code}: {ending.said}")
-        if ending.left or "Traceback" in ending.said:
-            wrong.append(f"left {ending.left}, said {ending.said}")
+        wrong += wrong_endings(ending, number)
     wrong += finish(terminal.folder, standin)
     reported(
         f"two {signal.Signals(number).name}: {times} times, ended within {max(seconds):.1f} s "
