@@ -1,18 +1,24 @@
 """What a run says it will do, before, midway and after."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from runs import Runs
 from standin import StandIn
 
-from storage.store import Store
+from storage.load import load
+from storage.measurements import training_rows
+from storage.reader import open_reader
+from storage.store import Store, open_store
 from studies.chain import open_study
 from studies.driver import Driver
 from studies.estimates import Estimates
 from studies.plan import StagePlan, plan
 from studies.protocol import Protocol
 from studies.records import Data
+from studies.report.choice import model_runs
+from studies.report.trainings import csv_of, trainings_of
 from studies.stages import make_stage
 
 PROTOCOL = Protocol(epochs=2, repeats=2, reruns=3)
@@ -89,6 +95,20 @@ def test_another_experiment_finds_the_searches_but_not_the_reruns(
     runs.drive(standin, other)
     # Its winner is not known before its own first study.
     assert found == [("lr-batch", 40, 40), ("rerun", 3, 0)]
+
+
+def test_a_store_finds_the_searches_of_a_report(
+    runs: Runs, standin: StandIn, data: Data, tmp_path: Path
+) -> None:
+    runs.chain("MLP", standin, PROTOCOL)
+    published = tmp_path / "training_runs.csv"
+    reader = open_reader(runs.url)
+    published.write_bytes(csv_of(trainings_of(model_runs(reader), training_rows(reader))))
+    reader.dispose()
+    new = f"sqlite:///{tmp_path / 'new.db'}"
+    load(str(published), new)
+    with open_store(new) as store:
+        assert counts(plan_of(store, data, "MLP")) == [("lr-batch", 40, 40), ("rerun", 3, 0)]
 
 
 def test_reruns_take_longer_as_nothing_trains_beside_them(store: Store, data: Data) -> None:
