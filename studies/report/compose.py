@@ -14,6 +14,7 @@ from studies.report.findings import findings
 from studies.report.headline import MARKS, headline_table, settings_table
 from studies.report.html import html_page
 from studies.report.markdown import folded, listed, picture
+from studies.report.replication import replication_section
 from studies.report.results import ModelRun
 from studies.report.searching import searches_section
 from studies.report.statistics import RESAMPLES
@@ -62,6 +63,8 @@ def compose(
         *shown("Test accuracy against seconds per training", pictures.BOTH),
         "The settings that won:",
         settings_table(chosen),
+        "## At the paper's own settings",
+        replication_section(chosen),
         "## Effects of weight sharing and of the auxiliary loss",
         *shown("Effects on test accuracy, with intervals", pictures.ACCURACY_EFFECTS),
         *shown("Effects on training time, with intervals", pictures.SECONDS_EFFECTS),
