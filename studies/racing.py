@@ -40,25 +40,21 @@ def race(
     A cell whose repeats are all recorded is complete, as giving it up would save nothing.
     """
     yield _round(cells, FIRST_REPEATS)
-    racing = _finish(cells, finish, ended)
+    racing = _finish(cells, finish, failed)
     while racing and not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         leader = max(racing, key=lambda cell: score(cell.stage, cell.accuracies[:FIRST_REPEATS]))
         yield [(leader, leader.missing)]
-        racing = _finish(racing, finish, ended)
+        finish(leader)
+        racing.remove(leader)
     for repeats in range(FIRST_REPEATS, racing[0].stage.protocol.repeats if racing else 0):
         for cell in racing:
-            _hold_against_leader(study, cell, repeats)
+            if cell.missing:
+                _hold_against_leader(study, cell, repeats)
         racing = _finish(racing, finish, lambda cell: cell.given_up is not None)
         yield _round(racing, repeats + 1)
         racing = _finish(racing, finish, failed)
-    # Together, so that till now all raced against one leader; the best comes last, so that an
-    # interruption leaves the others nothing to be given up for.
-    _finish(racing, finish, ended)
-
-
-def ended(cell: Running) -> bool:
-    """Whether nothing is left to train of a cell."""
-    return failed(cell) or not cell.missing
+    # Not before: all race against one leader, also those that go on after an interruption.
+    _finish(racing, finish, lambda cell: True)
 
 
 def failed(cell: Running) -> bool:
@@ -74,10 +70,10 @@ def _round(cells: Sequence[Running], repeats: int) -> Round:
 def _finish(
     cells: Sequence[Running], finish: Callable[[Running], None], which: Callable[[Running], bool]
 ) -> list[Running]:
-    """Finish some cells, the best last, and return the others."""
-    out = [cell for cell in cells if which(cell)]
-    for cell in sorted(out, key=lambda each: each.value or 0.0):
-        finish(cell)
+    """Finish some cells, and return the others."""
+    for cell in cells:
+        if which(cell):
+            finish(cell)
     return [cell for cell in cells if not which(cell)]
 
 

@@ -2,10 +2,12 @@
 
 import itertools
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import optuna
 import pytest
@@ -25,7 +27,7 @@ from studies.protocol import Protocol
 from studies.records import Data
 from studies.stages import study_name
 from studies.telling import Running
-from studies.worker import Job
+from studies.worker import Job, Report
 
 RACE = Protocol(epochs=2, repeats=10, reruns=2, racing=True)
 
@@ -146,6 +148,50 @@ def test_interruptions_change_nothing(
         except KeyboardInterrupt:
             interruptions += 1
     assert interruptions > 2
+    assert outcome(broken.url) == outcome(whole.url)
+
+
+class Upset(StandIn):
+    """After three repeats one cell leads. Another is better in the end, and better than a third
+    on every seed."""
+
+    def __call__(self, job: Job) -> Report:
+        if job.hyperparameters.learning_rate == 5e-4 and 9 in job.seeds:
+            time.sleep(0.5)  # so that the other one is recorded by then
+        return super().__call__(job)
+
+    def _accuracy(self, job: Job, seed: int) -> float:
+        chosen = (job.hyperparameters.learning_rate, job.hyperparameters.batch_size)
+        leader = [0.9, 0.9, 0.84, *[0.8] * 7]
+        levels = {(5e-3, 8): leader, (1e-3, 8): [0.86] * 10, (5e-4, 8): [0.85] * 10}
+        return levels.get(chosen, [0.5] * 10)[seed % 10]
+
+
+class AtTheEnd(Progress):
+    """Ctrl-C comes as the third cell gets its last repeat."""
+
+    whole: ClassVar[set[int]] = set()
+
+    def trained(self, running: Running, trainings: int) -> None:
+        super().trained(running, trainings)
+        if not running.missing:
+            self.whole.add(running.trial.number)
+            if len(self.whole) == 3:
+                raise KeyboardInterrupt
+
+
+def test_the_leader_stays_the_leader_after_an_interruption(
+    tmp_path: Path, cluster: Cluster, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Runs(f"sqlite:///{tmp_path / 'whole.db'}", cluster)
+    whole.chain("MLP", Upset(standin.folder), RACE)
+    states = Counter(each.state for each in trials_of(whole.url).values())
+    assert states == {TrialState.COMPLETE: 3, TrialState.PRUNED: 17}
+    broken = Runs(f"sqlite:///{tmp_path / 'broken.db'}", cluster)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("runs.Progress", AtTheEnd)
+        broken.chain("MLP", Upset(standin.folder), RACE)
+    broken.chain("MLP", Upset(standin.folder), RACE)
     assert outcome(broken.url) == outcome(whole.url)
 
 
