@@ -43,6 +43,13 @@ def place(url: str | URL) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
+def without_password(url: str | URL) -> str:
+    """The URL as one can type it who keeps the password elsewhere, as in ~/.pgpass."""
+    parsed = make_url(url)
+    harmless = {key: value for key, value in parsed.query.items() if "password" not in key}
+    return parsed._replace(password=None).set(query=harmless).render_as_string()
+
+
 def explain(error: BaseException, url: str | URL) -> StoreError | None:
     """Say what is wrong with the store at `url`, or None where `error` is not the store's.
 

@@ -4,7 +4,6 @@ A search then trains only what the file lacks. Reruns stay out: each is to be ti
 """
 
 import csv
-import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,9 @@ from storage.lock import store_lock
 from storage.schema import COLUMNS, TrainingRun, record, training_run
 from storage.store import open_store
 from storage.urls import parse
+
+_LARGEST = 2**31 - 1
+"""What an integer column of PostgreSQL holds."""
 
 _TYPES = {field.name: field.type for field in fields(TrainingRun)}
 
@@ -45,8 +47,11 @@ def trainings(path: Path) -> Iterator[TrainingRun]:
             if missing:
                 raise BadTrainings(f"{path} holds no trainings: it lacks {', '.join(missing)}")
             for row in reader:
+                place = f"{path}, line {reader.line_num}"
+                if None in row or None in row.values():
+                    raise BadTrainings(f"{place} has not {len(header)} columns, as the first has")
                 if row["rerun_of"] == "":
-                    yield _training(row, f"{path}, line {reader.line_num}")
+                    yield _training(row, place)
     except (OSError, UnicodeError, csv.Error) as error:
         raise BadTrainings(f"{path} cannot be read: {error}") from error
 
@@ -60,6 +65,8 @@ def _training(row: Mapping[str, str], place: str) -> TrainingRun:
     ends_well = run.status == "ok" and run.accuracy is not None and 0 <= run.accuracy <= 1
     if not ends_well and (run.status, run.accuracy) != ("diverged", None):
         raise BadTrainings(f"{place}: status {run.status!r} with accuracy {run.accuracy}")
+    if not all(isinstance(loss, float) for loss in run.loss_curve):
+        raise BadTrainings(f"{place}: {row['loss_curve']} is no list of losses")
     if not re.fullmatch("[0-9a-f]{64}", run.fingerprint):
         raise BadTrainings(f"{place}: {run.fingerprint!r} is no fingerprint")
     return run
@@ -69,9 +76,12 @@ def _value(kind: Any, text: str) -> Any:
     """A column's value, as the store holds it."""
     if kind == float | None:
         return None if text == "" else _value(float, text)
-    if kind is float and not math.isfinite(float(text)):
-        raise ValueError(f"{text} is no finite number")
-    return kind(text) if kind in (int, float) else text
+    if kind not in (int, float):
+        return text
+    value = kind(text)
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{text} is out of range")
+    return value
 
 
 def main(arguments: list[str]) -> int:

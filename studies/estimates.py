@@ -28,7 +28,9 @@ class Estimates:
 
     def __init__(self, engine: Engine, workers: int) -> None:
         self._workers = workers
-        known = mean_train_seconds(engine)
+        known = {
+            key: seconds for key, seconds in mean_train_seconds(engine).items() if _guess(*key) > 0
+        }
         self._corrections = {
             wanted: sum(seconds for (model, _, _), seconds in known.items() if model == wanted)
             / sum(_guess(*key) for key in known if key[0] == wanted)
@@ -37,11 +39,16 @@ class Estimates:
 
     def seconds(self, stage: Stage, batch_size: int) -> float:
         """What one training adds to the wall time of a run: reruns go one by one."""
+        alone = self.alone(stage, batch_size)
+        return alone if stage.is_rerun else alone / self._workers
+
+    def alone(self, stage: Stage, batch_size: int) -> float:
+        """How long one training takes from its begin to its end."""
         model, epochs = stage.model, stage.protocol.epochs
-        one = _guess(model, batch_size, epochs) * self._corrections.get(model, 1.0)
-        return one if stage.is_rerun else one / self._workers
+        return _guess(model, batch_size, epochs) * self._corrections.get(model, 1.0)
 
 
 def _guess(model: str, batch_size: int, epochs: int) -> float:
-    per_epoch, per_step = SECONDS[model]
-    return epochs * (per_epoch + per_step * 1000 / batch_size)
+    """Zero for what is not ours, such as a row that somebody else has loaded."""
+    per_epoch, per_step = SECONDS.get(model, (0.0, 0.0))
+    return epochs * (per_epoch + per_step * 1000 / max(batch_size, 1))

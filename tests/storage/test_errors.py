@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.errors import StoreError, explain, explained, place
+from storage.errors import StoreError, explain, explained, place, without_password
 from storage.queries import best_params
 from storage.reader import open_reader
 from storage.store import open_store
@@ -114,6 +114,12 @@ def test_a_store_of_plain_optuna_says_what_it_lacks(tmp_path: Path, sqlite_url: 
 def test_place_has_no_secret() -> None:
     """A password may also stand among the options."""
     assert place(SERVER) == "postgresql+psycopg://me:***@db/studies"
+
+
+def test_a_url_without_its_password_leads_to_the_same_store() -> None:
+    url = "postgresql+psycopg://me:canary@/studies?host=/run/postgresql&sslpassword=canary"
+    assert without_password(url) == "postgresql+psycopg://me@/studies?host=%2Frun%2Fpostgresql"
+    assert without_password("sqlite:///studies.db") == "sqlite:///studies.db"
     assert place(URL) == "/data/studies.db"
 
 

@@ -71,7 +71,7 @@ def test_a_password_is_nowhere_and_only_loopback_is_listened_on(
     output, _ = process.communicate()
     assert process.returncode == 0, output
     said = "\n".join([*lines, output])
-    assert "postgresql+psycopg://tester:***@" in said, "how to see more"
+    assert "--storage postgresql+psycopg://tester@" in said, "how to see more"
     assert "multiprocessing" in said, "how workers are started"
 
     dashboard = terminal.start("studies.dashboard", "--port", "0", "--storage", postgres_url)
