@@ -87,6 +87,8 @@ def tell(study: Study, running: Running) -> None:
     its workers fails too, but the next run tries it again.
     """
     trial = running.trial
+    if running.stage.is_rerun:
+        trial.set_user_attr("fingerprint", *running.fingerprints.values())
     if running.error is not None:
         trial.set_user_attr("error", running.error)
         study.tell(trial, state=TrialState.FAIL)
@@ -112,5 +114,4 @@ def _tell_rerun(study: Study, running: Running) -> None:
         running.trial.report(loss, epoch)
     running.trial.set_user_attr("train_seconds", run.train_seconds)
     running.trial.set_user_attr("cpu_seconds", run.cpu_seconds)
-    running.trial.set_user_attr("fingerprint", run.fingerprint)
     study.tell(running.trial, run.accuracy)

@@ -6,7 +6,7 @@ from studies.report.effects import AUXILIARY, BOTH, INTERACTION, SHARING, Compar
 from studies.report.headline import agreement, is_restless
 from studies.report.markdown import estimate, listed, probability
 from studies.report.results import ModelRun
-from studies.report.statistics import SIGNIFICANT, Estimate
+from studies.report.statistics import SIGNIFICANT, Estimate, smallest_p
 from studies.wording import plus_minus
 
 CLAIM = ("AuxsiameseCNN", "AuxsiameseResNet")
@@ -103,7 +103,9 @@ def _claim(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """The paper's claim is one test, named beforehand: no correction is due."""
     for each in comparisons:
         if (each.one, each.other) == CLAIM and each.accuracy_p is not None:
-            if each.accuracy_p >= SIGNIFICANT:
+            if smallest_p(each.seeds) >= SIGNIFICANT:
+                verdict = f"are too few to tell, with {each.seeds} seeds"
+            elif each.accuracy_p >= SIGNIFICANT:
                 verdict = "agree: the difference is not significant"
             elif each.accuracy.value > 0:
                 verdict = "disagree: it is significantly better"

@@ -60,6 +60,9 @@ def agreement(runs: Mapping[str, ModelRun]) -> str:
     beyond = [each for each in results if is_beyond_noise(each)]
     far = [each for each in results if is_far(each)]
     parts = [f"{len(results) - len(beyond)} of {len(results)} accuracies lie within noise of it"]
+    single = [each.model for each in results if against_paper(each).in_errors is None]
+    if single:
+        parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
     for word, sign in (("higher", 1), ("lower", -1)):
         named = [each for each in beyond if sign * against_paper(each).value > 0]
         if named:

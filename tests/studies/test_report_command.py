@@ -1,15 +1,23 @@
 """What the report refuses, and how it is written."""
 
+import csv
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from filled import Filled, around
+from runs import Runs
+from standin import StandIn
+from typer.testing import CliRunner
 
 from storage.store import open_store
 from studies.errors import UsageError
+from studies.protocol import Protocol
 from studies.report import __main__ as command
 from studies.report.files import write_files
+from studies.worker import Job, Report
 
 
 def test_a_store_in_which_nothing_is_complete(ends: Callable[..., str], tmp_path: Path) -> None:
@@ -22,6 +30,32 @@ def test_a_store_in_which_nothing_is_complete(ends: Callable[..., str], tmp_path
     assert "did you mean paper?" in ends(
         2, "--storage", url, "--experiment", "papr", command=command
     )
+
+
+class Unlucky(StandIn):
+    """One cell of the search diverges, and one rerun of the winner."""
+
+    def __call__(self, job: Job) -> Report:
+        report = super().__call__(job)
+        lost = [replace(each, accuracy=None) for each in report.results if each.seed == 11]
+        return replace(report, results=lost or report.results)
+
+
+def test_what_diverged_is_in_the_report(runs: Runs, standin: StandIn, tmp_path: Path) -> None:
+    runs.chain("MLP", Unlucky(standin.folder, {(1e-4, 128): "diverge"}), Protocol(2, 2, 3))
+    out = ["--storage", runs.url, "--out", str(tmp_path / "report")]
+    result = CliRunner().invoke(command.app, out)
+    assert result.exit_code == 0, result.output
+    with (tmp_path / "report" / "training_runs.csv").open(newline="") as file:
+        rows = Counter((row["rerun_of"], row["status"]) for row in csv.DictReader(file))
+    rerun = "toy/MLP/rerun"
+    assert rows == {("", "ok"): 39, ("", "diverged"): 1, (rerun, "ok"): 2, (rerun, "diverged"): 1}
+    row = next(line for line in report_lines(tmp_path) if line.startswith("| MLP/lr-batch |"))
+    assert " | 1 | " in row
+
+
+def report_lines(folder: Path) -> list[str]:
+    return (folder / "report" / "report.md").read_text().splitlines()
 
 
 def test_bad_questions(ends: Callable[..., str], tmp_path: Path) -> None:
