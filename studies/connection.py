@@ -49,6 +49,21 @@ def answering(client: Client) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def understood() -> Iterator[None]:
+    """Raise ClusterLost where workers cannot load what they are sent."""
+    try:
+        yield
+    except Exception as error:
+        # Dask passes on what workers raise as text.
+        if "ModuleNotFoundError" not in f"{error!r}":
+            raise
+        raise ClusterLost(
+            f"the cluster's workers lack this package, or another one that it needs ({error}): "
+            "install it on their machines"
+        ) from error
+
+
 def disconnect(client: Client) -> None:
     """Close a connection, whose other end may be gone."""
     with suppress(Exception):

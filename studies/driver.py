@@ -114,7 +114,7 @@ class Driver:
 
     def _send(self, work: Work) -> Future[Report]:
         stage, job = work.running.stage, work.job
-        one = self.times.seconds(stage, job.hyperparameters.batch_size)
+        one = self.times.alone(stage, job.hyperparameters.batch_size)
         deadline = self.patience + 100 * one * len(job.seeds)
         return self.cluster.submit(within, deadline, self.train, job, same_worker=stage.is_rerun)
 

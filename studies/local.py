@@ -1,7 +1,6 @@
 """Worker processes on this machine."""
 
 import logging
-import os
 import signal
 import time
 from contextlib import suppress
@@ -19,11 +18,6 @@ PER_CORE = 8
 
 PATIENCE = 120.0
 """Seconds that a run waits for any worker at all."""
-
-
-def cores() -> int:
-    """The processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 class LocalWorkers:

@@ -23,12 +23,13 @@ from studies.connection import check_address
 from studies.driver import Driver
 from studies.errors import UsageError
 from studies.estimates import Estimates
-from studies.local import PER_CORE, cores
+from studies.local import PER_CORE
 from studies.plan import StagePlan, plan
 from studies.progress import Progress
 from studies.protocol import DEFAULT_STORAGE, Protocol
 from studies.records import Data
 from studies.wording import duration
+from studies.worker import cores
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,10 @@ class Settings:
             raise UsageError("workers are started on this machine only: a cluster has its own")
         if self.cluster is not None:
             check_address(self.cluster)
-        if not re.fullmatch(r"[A-Za-z0-9._+=,-]{1,100}", self.experiment_name):
+        name = self.experiment
+        if name is not None and not re.fullmatch(r"[A-Za-z0-9._+=,-]{1,100}", name):
             raise UsageError(
-                f"{self.experiment_name!r} names no experiment: give up to 100 letters, digits "
+                f"{name!r} names no experiment: give up to 100 letters, digits "
                 "or any of . _ + = , -"
             )
 
@@ -117,7 +119,8 @@ def run_model(
     """Run the chain of one model, as `python -m studies.run` does, and return its results.
 
     `protocol` are fields of `Protocol`: `run_model("MLP", epochs=5, repeats=3)`.
-    Raises KeyError for an unknown model, RuntimeError where cells failed, else as `run_models`.
+    Raises KeyError for an unknown model, RuntimeError where cells failed or all reruns diverged,
+    else as `run_models`.
     """
     MODELS[name]
     settings = Settings(storage, experiment, Protocol(**protocol))  # type: ignore[arg-type]
@@ -126,10 +129,12 @@ def run_model(
         raise RuntimeError("; ".join(failed))
     reader = open_reader(storage)
     try:
-        (result,) = model_results(reader, settings.experiment_name, name)
+        results = model_results(reader, settings.experiment_name, name)
     finally:
         reader.dispose()
-    return result
+    if not results:
+        raise RuntimeError(f"all reruns of {name} diverged")
+    return results[0]
 
 
 def _announce(console: Console, experiment: str, plans: Sequence[StagePlan]) -> None:

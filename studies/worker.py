@@ -56,6 +56,14 @@ class Report:
     """UTC, ISO 8601."""
 
 
+def cores() -> int:
+    """The processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        return os.cpu_count() or 1
+
+
 def networks_at_once(model: str) -> int:
     """How many trainings of a model go into one job: as many as gain from going side by side.
 
@@ -69,7 +77,7 @@ def networks_at_once(model: str) -> int:
 def do(job: Job) -> Report:
     """Train what the job says. It must run on a worker that has the `DataPlugin`."""
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    threads = job.threads or len(os.sched_getaffinity(0))
+    threads = job.threads or cores()
     torch.set_num_threads(threads)
     # Adam's moments of units that died decay into denormals, which take a hundred times longer.
     torch.set_flush_denormal(True)

@@ -25,12 +25,11 @@ from studies.chain import open_study
 from studies.cluster import Cluster
 from studies.driver import Driver
 from studies.estimates import Estimates
-from studies.local import cores
 from studies.progress import Progress
 from studies.protocol import Protocol
 from studies.records import Data
 from studies.stages import make_stage
-from studies.worker import Job, Report, do
+from studies.worker import Job, Report, cores, do
 
 
 @dataclass(frozen=True)

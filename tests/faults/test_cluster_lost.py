@@ -1,6 +1,8 @@
 """The scheduler of the user's cluster goes away."""
 
+import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import lives
 import pytest
 from dask_processes import scheduler, worker
+from distributed import Client
 from standin import StandIn
 from terminal import wait_for
 
@@ -91,3 +94,23 @@ def test_nobody_answers(
     assert f"error: {said}" in log
     assert "Traceback" not in log
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_workers_without_this_package(
+    tmp_path: Path, cache: Path, standin: StandIn, search: tuple[str, ...]
+) -> None:
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "digitcmp.py").write_text("raise ModuleNotFoundError('No module named digitcmp')")
+    path = os.pathsep.join([str(hidden), *filter(None, sys.path)])
+    with scheduler(tmp_path) as (address, _), worker(address, tmp_path, PYTHONPATH=path):
+        with Client(address) as client:
+            client.wait_for_workers(1)
+        life = lives.begin(tmp_path, lives.run, standin, cache, *search, "--cluster", address)
+        life.join(60)
+    log = (tmp_path / "log").read_text()
+    assert life.exitcode == 1, log
+    assert "error: the cluster's workers lack this package, or another one that it needs" in log
+    assert "No module named digitcmp" in log
+    assert "Traceback" not in log
+    assert not (tmp_path / "studies.db").exists()

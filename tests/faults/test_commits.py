@@ -11,7 +11,7 @@ import pytest
 from invariants import Results, violations
 from standin import StandIn
 
-from studies.local import cores
+from studies.worker import cores
 
 NEVER = 0
 
