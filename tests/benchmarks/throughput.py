@@ -24,9 +24,8 @@ from digitcmp import mnist, pairs
 from digitcmp.models import MODELS
 from digitcmp.training import Hyperparameters, initial_model
 from studies.cluster import Cluster
-from studies.local import cores
 from studies.paper import PAPER
-from studies.worker import ALL_CORES, Job, Report, do, networks_at_once
+from studies.worker import ALL_CORES, Job, Report, cores, do, networks_at_once
 from tests.benchmarks import plain_loop
 
 QUICK = {"AuxsiameseMLP": 8, "AuxsiameseCNN": 6, "AuxsiameseResNet": 2}
