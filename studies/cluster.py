@@ -12,7 +12,7 @@ from typing import Any, Self
 from distributed import Client, Future, KilledWorker
 
 from digitcmp.pairs import PooledDigits
-from studies.connection import answering, connect, disconnect, understood
+from studies.connection import answering, connect, disconnect, register
 from studies.errors import ClusterLost
 from studies.local import LocalWorkers
 from studies.worker import DataPlugin
@@ -68,8 +68,7 @@ class Cluster:
             client = connect(self._local.cluster)
         self._resources.callback(disconnect, client)
         plugin = DataPlugin(self._digits)
-        with answering(client), understood():
-            client.register_plugin(plugin, name=plugin.name)
+        register(client, plugin, plugin.name)
         return client
 
     def threads(self) -> int:

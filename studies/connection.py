@@ -1,17 +1,21 @@
 """The connection to a Dask scheduler, which can be lost at any time."""
 
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, WorkerPlugin
 
 from studies.errors import ClusterLost, UsageError
 
 TIMEOUT = 10
 """Seconds within which a scheduler must answer."""
+
+ATTEMPTS = 10
+"""To reach all workers while some of them die."""
 
 
 def check_address(address: str) -> None:
@@ -49,19 +53,26 @@ def answering(client: Client) -> Iterator[None]:
         raise
 
 
-@contextmanager
-def understood() -> Iterator[None]:
-    """Raise ClusterLost where workers cannot load what they are sent."""
-    try:
-        yield
-    except Exception as error:
-        # Dask passes on what workers raise as text.
-        if "ModuleNotFoundError" not in f"{error!r}":
-            raise
-        raise ClusterLost(
-            f"the cluster's workers lack this package, or another one that it needs ({error}): "
-            "install it on their machines"
-        ) from error
+def register(client: Client, plugin: WorkerPlugin, name: str) -> None:
+    """Bring a plugin to all workers. Raises ClusterLost where they cannot load it."""
+    with answering(client):
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                client.register_plugin(plugin, name=name)
+                return
+            except OSError:
+                # A worker that dies at this moment takes the attempt along.
+                if not left or client.status != "running":
+                    raise
+                time.sleep(0.2)
+            except Exception as error:
+                # Dask passes on what workers raise as text.
+                if "ModuleNotFoundError" not in f"{error!r}":
+                    raise
+                raise ClusterLost(
+                    f"the cluster's workers lack this package, or another one that it needs "
+                    f"({error}): install it on their machines"
+                ) from error
 
 
 def disconnect(client: Client) -> None:
