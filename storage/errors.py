@@ -43,7 +43,7 @@ def place(url: str | URL) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
-def without_password(url: str | URL) -> str:
+def without_secrets(url: str | URL) -> str:
     """The URL as one can type it who keeps the password elsewhere, as in ~/.pgpass."""
     parsed = make_url(url)
     harmless = {key: value for key, value in parsed.query.items() if "password" not in key}

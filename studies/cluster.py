@@ -67,8 +67,7 @@ class Cluster:
             self._resources.callback(self._local.close)
             client = connect(self._local.cluster)
         self._resources.callback(disconnect, client)
-        plugin = DataPlugin(self._digits)
-        register(client, plugin, plugin.name)
+        register(client, DataPlugin(self._digits))
         return client
 
     def threads(self) -> int:

@@ -53,12 +53,12 @@ def answering(client: Client) -> Iterator[None]:
         raise
 
 
-def register(client: Client, plugin: WorkerPlugin, name: str) -> None:
+def register(client: Client, plugin: WorkerPlugin) -> None:
     """Bring a plugin to all workers. Raises ClusterLost where they cannot load it."""
     with answering(client):
         for left in reversed(range(ATTEMPTS)):
             try:
-                client.register_plugin(plugin, name=name)
+                client.register_plugin(plugin)
                 return
             except OSError:
                 # A worker that dies at this moment takes the attempt along.

@@ -54,7 +54,8 @@ def race(
         yield _round(racing, repeats + 1)
         racing = _finish(racing, finish, failed)
     # Not before: all race against one leader, also those that go on after an interruption.
-    _finish(racing, finish, lambda cell: True)
+    for cell in racing:
+        finish(cell)
 
 
 def failed(cell: Running) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from storage.errors import place, without_password
+from storage.errors import place, without_secrets
 from storage.queries import BestParams, ModelResult, best_params, model_results
 from storage.reader import open_reader
 from studies.paper import PAPER
@@ -84,7 +84,7 @@ def _dashboard(storage: str, artifact_dir: Path | None) -> str:
     """The command that shows this store, but for its password."""
     words = ["python", "-m", "studies.dashboard"]
     if storage != DEFAULT_STORAGE:
-        words += ["--storage", without_password(storage)]
+        words += ["--storage", without_secrets(storage)]
     if artifact_dir is not None:
         words += ["--artifact-dir", str(artifact_dir)]
     return shlex.join(words)
@@ -95,5 +95,5 @@ def _query(storage: str) -> str:
         shell, store = "sqlite3", place(storage)
     else:
         # The name of Python's driver says nothing to psql.
-        shell, store = "psql", without_password(storage).replace("+psycopg", "")
+        shell, store = "psql", without_secrets(storage).replace("+psycopg", "")
     return f'{shell} {shlex.quote(store)} "select * from best_params"'

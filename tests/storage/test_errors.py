@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.errors import StoreError, explain, explained, place, without_password
+from storage.errors import StoreError, explain, explained, place, without_secrets
 from storage.queries import best_params
 from storage.reader import open_reader
 from storage.store import open_store
@@ -118,8 +118,8 @@ def test_place_has_no_secret() -> None:
 
 def test_a_url_without_its_password_leads_to_the_same_store() -> None:
     url = "postgresql+psycopg://me:canary@/studies?host=/run/postgresql&sslpassword=canary"
-    assert without_password(url) == "postgresql+psycopg://me@/studies?host=%2Frun%2Fpostgresql"
-    assert without_password("sqlite:///studies.db") == "sqlite:///studies.db"
+    assert without_secrets(url) == "postgresql+psycopg://me@/studies?host=%2Frun%2Fpostgresql"
+    assert without_secrets("sqlite:///studies.db") == "sqlite:///studies.db"
     assert place(URL) == "/data/studies.db"
 
 
