@@ -72,6 +72,17 @@ class ReLU:
         return positive_part(gradient, self.outputs)
 
 
+class Flatten:
+    """Maps by position to features by image: `(R, positions, B, C)` to `(R, B, C * positions)`."""
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.channels = inputs.shape[-1]
+        return inputs.permute(0, 2, 3, 1).flatten(2)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        return gradient.unflatten(2, (self.channels, -1)).permute(0, 3, 1, 2).contiguous()
+
+
 def positive_part(gradient: Tensor, inputs: Tensor) -> Tensor:
     """`gradient` where `inputs` are positive, else 0: one vectorised kernel, unlike `where`."""
     result: Tensor = torch.ops.aten.threshold_backward(gradient, inputs, 0)

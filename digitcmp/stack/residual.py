@@ -1,4 +1,6 @@
-"""The layers that only ResNet has; they work as those of `digitcmp.stack.images` do."""
+"""The layers of a ResNet's trunk: each for one network, `(B, C, H, W)` in channels-last memory."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -7,6 +9,29 @@ from torch.nn.functional import avg_pool2d
 from digitcmp.stack.layers import Chain, ReLU, Weight
 
 aten = torch.ops.aten
+
+
+class Convolution:
+    """A 3x3 convolution that keeps the size, before a batch normalisation.
+
+    That takes any constant away again, so the bias has no gradient.
+    """
+
+    def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
+        self.weight, self.bias = weight, bias
+        self.wanted = [not reads_pixels, True, False]
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.inputs = inputs
+        return torch.conv2d(inputs, self.weight.value, self.bias.value, padding=1)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        of_inputs, of_weight, _ = aten.convolution_backward(
+            gradient, self.inputs, self.weight.value, None, [1, 1], [1, 1], [1, 1], False, [0, 0],
+            1, self.wanted,
+        )  # fmt: skip
+        self.weight.gradient.copy_(of_weight)
+        return gradient if of_inputs is None else of_inputs
 
 
 class BatchNorm:
@@ -80,3 +105,27 @@ class AveragePool:
             gradient, self.inputs, [self.size] * 2, [self.size] * 2, [0, 0], False, True, None
         )
         return of_inputs
+
+
+class EachNetwork:
+    """The image layers of R networks, one after the other: `(R, B, H, W, C)` to `(R, B, features)`.
+
+    Their convolutions are so large that going side by side would gain nothing.
+    """
+
+    def __init__(self, chains: Sequence[Chain]) -> None:
+        self.chains = chains
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        maps = [
+            chain.forward(images, training)
+            for chain, images in zip(self.chains, inputs.movedim(-1, -3), strict=True)
+        ]
+        self.map_shape = maps[0].shape
+        return torch.stack([each.flatten(1) for each in maps])
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        for chain, of_features in zip(self.chains, gradient, strict=True):
+            of_map = of_features.view(self.map_shape)
+            chain.backward(of_map.contiguous(memory_format=torch.channels_last))
+        return gradient

@@ -9,7 +9,8 @@ from digitcmp.models import OneBranch, TwoBranch
 from digitcmp.pairs import PairSet
 from digitcmp.stack.layers import Linear, positive_part
 from digitcmp.stack.pairs import Logits, StackedPairs, targets
-from digitcmp.stack.trunks import Parameters, Trunk
+from digitcmp.stack.parameters import Parameters
+from digitcmp.stack.trunks import Trunk
 
 
 class Stack:

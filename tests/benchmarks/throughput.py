@@ -178,12 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.throughput")
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--quick", action="store_true", help="one model per family, in a minute")
+    parser.add_argument("--epochs", type=int, default=25, help="(default: 25)")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved runs (default: 3)")
     parser.add_argument(
         "--floor", type=float, default=0.0, help="fail below this share of the promised ratios"
     )
     arguments = parser.parse_args()
-    plan = QUICK if arguments.quick else dict.fromkeys(arguments.models, 25)
+    plan = QUICK if arguments.quick else dict.fromkeys(arguments.models, arguments.epochs)
     digits = pairs.pool(mnist.load("mnist-sample"))
     rate = matrix_rate()
     print(f"{cores()} cores, {rate / 1e9:.0f} GFLOP/s in matrix products", flush=True)
