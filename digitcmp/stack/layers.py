@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+aten = torch.ops.aten
+
 
 class Weight(NamedTuple):
     """A parameter and where its gradient goes: two tensors of one shape."""
@@ -48,28 +50,32 @@ class Linear:
     """The linear layers of R networks: `(R, B, inputs)` to `(R, B, outputs)`."""
 
     def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
-        self.weight, self.bias, self.reads_pixels = weight, bias, reads_pixels
+        self.weight, self.gradient = weight
+        self.bias, self.bias_gradient = bias.value[:, None], bias.gradient
+        self.transposed = self.weight.transpose(1, 2)
+        self.reads_pixels = reads_pixels
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         self.inputs = inputs
-        return torch.baddbmm(self.bias.value[:, None], inputs, self.weight.value.transpose(1, 2))
+        return torch.baddbmm(self.bias, inputs, self.transposed)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.weight.gradient)
-        torch.sum(gradient, 1, out=self.bias.gradient)
+        torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.gradient)
+        torch.sum(gradient, 1, out=self.bias_gradient)
         # Nobody asks for the gradient of the pixels.
-        return gradient if self.reads_pixels else torch.bmm(gradient, self.weight.value)
+        return gradient if self.reads_pixels else torch.bmm(gradient, self.weight)
 
 
 class ReLU:
-    """The positive part, of any shape; it overwrites its inputs."""
+    """The positive part, of any shape; it overwrites its inputs, and their gradient's place."""
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         self.outputs = inputs.relu_()
         return self.outputs
 
     def backward(self, gradient: Tensor) -> Tensor:
-        return positive_part(gradient, self.outputs)
+        aten.threshold_backward.grad_input(gradient, self.outputs, 0, grad_input=gradient)
+        return gradient
 
 
 class Flatten:
@@ -80,10 +86,11 @@ class Flatten:
         return inputs.permute(0, 2, 3, 1).flatten(2)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        return gradient.unflatten(2, (self.channels, -1)).permute(0, 3, 1, 2).contiguous()
+        by_position: Tensor = gradient.unflatten(2, (self.channels, -1)).permute(0, 3, 1, 2)
+        return by_position.contiguous()
 
 
 def positive_part(gradient: Tensor, inputs: Tensor) -> Tensor:
     """`gradient` where `inputs` are positive, else 0: one vectorised kernel, unlike `where`."""
-    result: Tensor = torch.ops.aten.threshold_backward(gradient, inputs, 0)
+    result: Tensor = aten.threshold_backward(gradient, inputs, 0)
     return result

@@ -1,4 +1,4 @@
-"""The parameters of R networks of one model."""
+"""The parameters of a stack."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,19 @@ VECTOR = 64
 
 
 class Parameters:
-    """All parameters of R models in one flat tensor, so that one kernel updates them all."""
+    """All parameters of a stack in one flat tensor, so that one kernel updates them all.
 
-    def __init__(self, models: Sequence[nn.Module]) -> None:
-        stacked = [
-            torch.stack([each.detach() for each in same])
-            for same in zip(*(model.parameters() for model in models), strict=True)
+    Each part is a list of modules that differ in their parameters alone. It is known by the layers
+    of its first module.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[nn.Module]]) -> None:
+        alike = [
+            same
+            for part in parts
+            for same in zip(*(module.parameters() for module in part), strict=True)
         ]
+        stacked = [torch.stack([each.detach() for each in same]) for same in alike]
         # Matrix products round by how their result is aligned, and Adam's kernel rounds what does
         # not fill a vector otherwise: with each parameter on a boundary and no number left over, a
         # network's bits do not depend on how many others are in its stack.
@@ -28,21 +34,20 @@ class Parameters:
         self.gradients = torch.zeros_like(self.values)
         sizes = [len(each) for each in padded]
         self._weights = {
-            parameter: Weight(*(flat[: like.numel()].view_as(like) for flat in flats))
-            for parameter, like, *flats in zip(
-                models[0].parameters(), stacked, self.values.split(sizes),
-                self.gradients.split(sizes), strict=True,
+            same[0]: Weight(*(flat[: like.numel()].view_as(like) for flat in flats))
+            for same, like, *flats in zip(
+                alike, stacked, self.values.split(sizes), self.gradients.split(sizes), strict=True
             )
-        }  # fmt: skip
+        }
 
     def of(self, layer: nn.Module) -> tuple[Weight, Weight]:
-        """The weight and the bias of a layer of the first model, `(R, ...)` for all of them."""
-        return self._weights[layer.weight], self._weights[layer.bias]  # type: ignore[index]
+        """The weight and the bias of a layer, `(modules, ...)` for all of its part."""
+        return self._weights[layer.weight], self._weights[layer.bias]
 
-    def of_network(self, layer: nn.Module, network: int) -> tuple[Weight, Weight]:
-        """The same for one network of the stack."""
+    def of_module(self, layer: nn.Module, number: int) -> tuple[Weight, Weight]:
+        """The same for one module of the part."""
         weight, bias = self.of(layer)
         return (
-            Weight(weight.value[network], weight.gradient[network]),
-            Weight(bias.value[network], bias.gradient[network]),
+            Weight(weight.value[number], weight.gradient[number]),
+            Weight(bias.value[number], bias.gradient[number]),
         )

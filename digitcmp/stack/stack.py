@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from digitcmp.models import OneBranch, TwoBranch
 from digitcmp.pairs import PairSet
 from digitcmp.stack.layers import Linear, positive_part
 from digitcmp.stack.pairs import Logits, StackedPairs, targets
 from digitcmp.stack.parameters import Parameters
-from digitcmp.stack.trunks import Trunk
+from digitcmp.stack.trunks import head_layers, trunk_layers
 
 
 class Stack:
@@ -20,36 +20,29 @@ class Stack:
     """
 
     def __init__(self, models: Sequence[OneBranch | TwoBranch]) -> None:
-        model = models[0]
-        self.networks = len(models)
-        self.parameters = Parameters(models)
-        self.head = Trunk(model.head, self.parameters, self.networks)
-        if isinstance(model, OneBranch):
-            self.sides = 1
-            trunks = [model.trunk]
-            self.comparison = None
-        else:
-            self.sides = 2
-            trunks = [model.first] if model.first is model.second else [model.first, model.second]
-            self.comparison = Linear(*self.parameters.of(model.comparison), reads_pixels=False)
-        self.trunks = [
-            Trunk(trunk, self.parameters, self.networks, sides=self.sides // len(trunks))
-            for trunk in trunks
-        ]
+        # The two trunks of a network without weight sharing are two networks for their layers.
+        trunks = [trunk for model in models for trunk in _trunks(model)]
+        heads = [model.head for model in models]
+        comparisons = [model.comparison for model in models if isinstance(model, TwoBranch)]
+        self.parameters = Parameters([trunks, heads, comparisons])
+        self.networks, self.trunks = len(models), len(trunks)
+        self.sides = 2 if comparisons else 1
+        images_per_pair = self.sides * self.networks // self.trunks
+        self.trunk = trunk_layers(trunks[0], self.parameters, self.trunks, images_per_pair)
+        self.head = head_layers(heads[0], self.parameters)
+        self.comparison = (
+            Linear(*self.parameters.of(comparisons[0]), reads_pixels=False) if comparisons else None
+        )
 
     def pairs(self, sets: Sequence[PairSet]) -> StackedPairs:
         """Bring a pair set for each network into the form that `forward` takes."""
         images = torch.stack([each.images for each in sets]).unflatten(2, (self.sides, -1))
-        return StackedPairs(self.trunks[0].prepare(images.transpose(1, 2)), targets(sets))
+        return StackedPairs(self.trunk.prepare(images.transpose(1, 2)), targets(sets))
 
     def forward(self, images: Tensor, training: bool) -> Logits:
         """Compare the images of a batch of `pairs`, `(R, sides * B, ...)`."""
-        features = [
-            trunk.forward(part, training)
-            for trunk, part in zip(self.trunks, images.chunk(len(self.trunks), 1), strict=True)
-        ]
-        together = features[0] if len(features) == 1 else torch.cat(features, 1)
-        units = self.head.forward(together, training)
+        features = self.trunk.forward(_regrouped(images, self.trunks), training)
+        units = self.head.forward(_regrouped(features, self.networks), training)
         if self.comparison is None:
             return Logits(units, None)
         digits = units.unflatten(1, (2, -1))
@@ -67,7 +60,15 @@ class Stack:
             if gradient.digits is not None:
                 of_digits = of_digits + gradient.digits
             of_units = of_digits.flatten(1, 2)
-        of_features = self.head.backward(of_units)
-        parts = of_features.chunk(len(self.trunks), 1)
-        for trunk, part in zip(self.trunks, parts, strict=True):
-            trunk.backward(part)
+        self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunks))
+
+
+def _trunks(model: OneBranch | TwoBranch) -> list[nn.Module]:
+    if isinstance(model, OneBranch):
+        return [model.trunk]
+    return [model.first] if model.first is model.second else [model.first, model.second]
+
+
+def _regrouped(batch: Tensor, groups: int) -> Tensor:
+    """All images or features of a batch, dealt out in order: `(groups, images, ...)`."""
+    return batch.view(groups, -1, *batch.shape[2:])

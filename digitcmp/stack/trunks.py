@@ -1,6 +1,7 @@
 """From the layers of `digitcmp.models` to the layers of a stack."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
@@ -13,51 +14,51 @@ from digitcmp.stack.residual import AveragePool, BatchNorm, Convolution, EachNet
 from digitcmp.stack.winograd import PooledWinograd
 
 
-class Trunk:
-    """A trunk, or a head, of R networks: images or features to `(R, B, features)`."""
+class Trunk(Chain):
+    """A trunk: images, prepared, to features, `(R, B, features)`."""
 
-    def __init__(
-        self, layers: nn.Sequential, parameters: Parameters, networks: int, sides: int = 1
-    ) -> None:
-        found = list(layers)
-        of_images = next((i for i, each in enumerate(found) if isinstance(each, nn.Flatten)), 0)
-        built: list[Layer]
-        if any(isinstance(each, nn.BatchNorm2d) for each in found):
-            chains = [
-                Chain(_image_layers(found[:of_images], parameters, network, sides))
-                for network in range(networks)
-            ]
-            built = [EachNetwork(chains)]
-        else:
-            built = _pooled_layers(found[:of_images], parameters)
-        sees_pixels = isinstance(found[0], nn.Flatten) if found else False
-        for layer in found[of_images:]:
-            if isinstance(layer, nn.Linear):
-                built.append(Linear(*parameters.of(layer), sees_pixels and not built))
-            elif isinstance(layer, nn.ReLU):
-                built.append(ReLU())
-        self.chain = Chain(built)
-
-    def prepare(self, images: Tensor) -> Tensor:
-        """Bring images, `(..., C, 14, 14)`, into the form that `forward` takes, once for all."""
-        match self.chain.layers[0]:
-            case PooledPatches():
-                return patches(images)
-            case EachNetwork():
-                return images.movedim(-3, -1).contiguous()
-            case _:
-                return images.flatten(-3)
-
-    def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        """Take a batch of images, prepared, or of features: `(R, B, ...)`."""
-        return self.chain.forward(inputs, training)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        return self.chain.backward(gradient)
+    def __init__(self, layers: Sequence[Layer], prepare: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(layers)
+        self.prepare = prepare
+        """Brings images, `(..., C, 14, 14)`, into the form the first layer takes, once for all."""
 
 
-def _pooled_layers(layers: Sequence[nn.Module], parameters: Parameters) -> list[Layer]:
-    """The image layers of a CNN."""
+def trunk_layers(
+    trunk: nn.Module, parameters: Parameters, networks: int, images_per_pair: int
+) -> Trunk:
+    """The layers of so many networks like `trunk`, each of which sees so many images of a pair."""
+    layers = list(trunk.children())
+    on_images = list(takewhile(lambda layer: not isinstance(layer, nn.Flatten), layers))
+    linear = _linear_layers(layers[len(on_images) + 1 :], parameters, reads_pixels=not on_images)
+    if not on_images:
+        return Trunk(linear, lambda images: images.flatten(-3))
+    if not any(isinstance(layer, nn.BatchNorm2d) for layer in on_images):
+        return Trunk([*_pooled_layers(on_images, parameters), Flatten(), *linear], patches)
+    each = [
+        Chain(_residual_layers(on_images, parameters, number, images_per_pair))
+        for number in range(networks)
+    ]
+    return Trunk([EachNetwork(each), *linear], lambda images: images.movedim(-3, -1).contiguous())
+
+
+def head_layers(head: nn.Module, parameters: Parameters) -> Chain:
+    """The layers of all heads like `head`."""
+    return Chain(_linear_layers(head.children(), parameters, reads_pixels=False))
+
+
+def _linear_layers(
+    layers: Iterable[nn.Module], parameters: Parameters, reads_pixels: bool
+) -> list[Layer]:
+    return [
+        Linear(*parameters.of(layer), reads_pixels=reads_pixels and number == 0)
+        if isinstance(layer, nn.Linear)
+        else ReLU()
+        for number, layer in enumerate(layers)
+    ]
+
+
+def _pooled_layers(layers: Iterable[nn.Module], parameters: Parameters) -> list[Layer]:
+    """The image layers of a CNN, all networks at once."""
     built: list[Layer] = []
     for layer in layers:
         match layer:
@@ -71,28 +72,28 @@ def _pooled_layers(layers: Sequence[nn.Module], parameters: Parameters) -> list[
                 pass  # within the convolution before it
             case _:
                 raise TypeError(f"no image layer stands for {layer}")
-    return [*built, Flatten()] if built else []
+    return built
 
 
-def _image_layers(
-    layers: Iterable[nn.Module], parameters: Parameters, network: int, sides: int
+def _residual_layers(
+    layers: Iterable[nn.Module], parameters: Parameters, number: int, sides: int
 ) -> list[Layer]:
     """The image layers of one network of a ResNet."""
     built: list[Layer] = []
     for layer in layers:
         match layer:
             case nn.Conv2d(in_channels=channels):
-                weight, bias = parameters.of_network(layer, network)
+                weight, bias = parameters.of_module(layer, number)
                 built.append(Convolution(weight, bias, reads_pixels=channels <= 2))
             case nn.BatchNorm2d(num_features=channels):
                 running = torch.zeros(channels), torch.ones(channels)
-                built.append(BatchNorm(*parameters.of_network(layer, network), running, sides))
+                built.append(BatchNorm(*parameters.of_module(layer, number), running, sides))
             case nn.ReLU():
                 built.append(ReLU())
             case nn.AvgPool2d(kernel_size=int(size)):
                 built.append(AveragePool(size))
             case architectures.Residual(convolutions=inner):
-                chain = Chain(_image_layers(inner, parameters, network, sides))
+                chain = Chain(_residual_layers(inner, parameters, number, sides))
                 built.append(Residual(chain))
             case _:
                 raise TypeError(f"no image layer stands for {layer}")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from digitcmp.stack.layers import Weight
-from digitcmp.stack.pooling import Windows
+from digitcmp.stack.pooling import Maximum
 
 INPUTS = (
     (4, 0, -5, 0, 1, 0),
@@ -44,46 +44,44 @@ class PooledWinograd:
     """
 
     def __init__(self, weight: Weight, bias: Weight) -> None:
-        self.weight, self.bias = weight, bias
-        networks = len(weight.value)
+        self.networks, self.channels = weight.value.shape[:2]
+        self.weight, self.of_weight = (
+            each.view(self.networks, -1, 9).transpose(1, 2) for each in weight
+        )
+        # The same all over a window, so that the maximum need not have it.
+        self.bias, self.bias_gradient = bias.value[:, None, None], bias.gradient
         self.of_inputs, self.of_kernel, self.of_outputs = (
-            _both_axes(matrix).to(weight.value).expand(networks, -1, -1)
+            _both_axes(matrix).to(weight.value).expand(self.networks, -1, -1)
             for matrix in (INPUTS, KERNEL, OUTPUTS)
         )
+        self.columns, self.rows = Maximum(4), Maximum(2)
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        networks, points, images, channels = inputs.shape
-        kernel = torch.bmm(self.of_kernel, self.weight.value.view(networks, -1, 9).transpose(1, 2))
-        self.kernel = kernel.view(networks * points, -1, channels)
+        images, channels = inputs.shape[2:]
+        kernel = torch.bmm(self.of_kernel, self.weight)
+        self.kernel = kernel.view(-1, self.channels, channels)
         self.inputs = torch.bmm(self.of_inputs, inputs.flatten(2)).view(-1, images, channels)
         products = torch.bmm(self.inputs, self.kernel.transpose(1, 2))
-        self.maps = torch.bmm(self.of_outputs, products.view(networks, points, -1))
-        self.windows = Windows(*_corners(self.maps, images))
-        # The bias is the same all over a window, so the maximum need not have it.
-        maximum = self.windows.maximum().flatten(1, 2)
-        return maximum.add_(self.bias.value[:, None, None])
+        maps = torch.bmm(self.of_outputs, products.view(self.networks, 36, -1))
+        maximum = self.rows.forward(self.columns.forward(maps.unflatten(1, (2, 2, 2, 2))))
+        return maximum.view(self.networks, 4, images, -1).add_(self.bias)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        networks, _, images, channels = gradient.shape
-        torch.sum(gradient.flatten(1, 2), 1, out=self.bias.gradient)
-        of_maps = torch.empty_like(self.maps)
-        self.windows.backward(gradient.unflatten(1, (2, 2)), *_corners(of_maps, images))
+        images = gradient.shape[2]
+        torch.sum(gradient.flatten(1, 2), 1, out=self.bias_gradient)
+        of_rows = self.rows.backward(gradient.view(self.networks, 2, 2, -1))
+        of_maps = self.columns.backward(of_rows).flatten(1, 4)
         of_products = torch.bmm(self.of_outputs.transpose(1, 2), of_maps)
-        of_products = of_products.view(-1, images, channels)
-        of_kernel = torch.bmm(of_products.transpose(1, 2), self.inputs).view(networks, 36, -1)
+        of_products = of_products.view(-1, images, self.channels)
+        of_kernel = torch.bmm(of_products.transpose(1, 2), self.inputs)
         # This way round: the other takes six times as long.
-        of_weight = torch.bmm(self.of_kernel.transpose(1, 2), of_kernel)
-        self.weight.gradient.view(networks, -1, 9).copy_(of_weight.transpose(1, 2))
-        of_inputs = torch.bmm(of_products, self.kernel).view(networks, 36, -1)
-        return torch.bmm(self.of_inputs.transpose(1, 2), of_inputs).unflatten(2, (images, -1))
+        of_weight = torch.bmm(self.of_kernel.transpose(1, 2), of_kernel.view(self.networks, 36, -1))
+        self.of_weight.copy_(of_weight)
+        of_inputs = torch.bmm(of_products, self.kernel).view(self.networks, 36, -1)
+        back = torch.bmm(self.of_inputs.transpose(1, 2), of_inputs)
+        return back.view(self.networks, 36, images, -1)
 
 
 def _both_axes(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     along_one = torch.tensor(matrix, dtype=torch.float64)
     return torch.kron(along_one, along_one)
-
-
-def _corners(maps: Tensor, images: int) -> list[Tensor]:
-    """The corners of 2x2 windows of 4x4 maps, `(R, 16, B * channels)`."""
-    windows = maps.unflatten(2, (images, -1)).unflatten(1, (2, 2, 2, 2))
-    return [windows[:, :, row, :, column] for row in (0, 1) for column in (0, 1)]

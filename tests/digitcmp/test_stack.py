@@ -54,7 +54,17 @@ def step(stack: Stack, batch: Batch) -> Logits:
 
 def weights_of(stack: Stack, models: list[nn.Module]) -> list[tuple[Tensor, Tensor]]:
     """Each parameter of the stack and its gradient, `(R, ...)`, in the order of a model's."""
-    return [stack.parameters._weights[each] for each in models[0].parameters()]
+    weights = stack.parameters._weights
+    first, second = (getattr(models[0], name, None) for name in ("first", "second"))
+    if first is second:
+        return [weights[each] for each in models[0].parameters()]
+    # First trunks and second ones take turns.
+    of_first, of_second = (
+        [tuple(each[start::2] for each in weights[like]) for like in first.parameters()]
+        for start in (0, 1)
+    )
+    others = [each for part in (models[0].head, models[0].comparison) for each in part.parameters()]
+    return [*of_first, *of_second, *(weights[each] for each in others)]
 
 
 @pytest.mark.usefixtures("double_precision")
