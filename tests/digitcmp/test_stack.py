@@ -1,6 +1,7 @@
 """A stack of networks computes what autograd does for each of them, to the bit by itself."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -85,6 +86,21 @@ def test_forward_loss_and_gradients_are_those_of_autograd(name: str) -> None:
             torch.testing.assert_close(logits.digits[network], torch.stack(outputs.digits))
         for parameter, weight in zip(model.parameters(), weights_of(stack, models), strict=True):
             torch.testing.assert_close(weight[0][network], parameter)
+            torch.testing.assert_close(weight[1][network], parameter.grad)
+
+
+@pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("name", ["CNN", "AuxCNN"])
+def test_of_equals_in_a_pooling_window_one_alone_has_the_gradient(name: str) -> None:
+    """As on the paper around every digit, where all four are the same."""
+    models = models_of(name)
+    noise = [random_pairs(PAIRS, seed) for seed in SEEDS]
+    sets = [replace(each, images=torch.full_like(each.images, 0.5)) for each in noise]
+    stack = Stack(models)
+    step(stack, whole(stack, sets))
+    for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
+        loss_of(model(pair_set.images), pair_set, ALPHA).backward()
+        for parameter, weight in zip(model.parameters(), weights_of(stack, models), strict=True):
             torch.testing.assert_close(weight[1][network], parameter.grad)
 
 
