@@ -1,39 +1,26 @@
 """The second convolution of a CNN, by Winograd's minimal filtering.
 
-Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. Its F(4x4, 3x3)
-takes 36 multiplications for what are 144 in a plain convolution, and makes a tile of 4x4 outputs
-of one of 6x6 inputs: exactly the maps that this layer has. A CNN spends most of its time here.
+Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. F(4x4, 3x3) takes
+36 multiplications for what are 144 in a plain convolution, and makes a tile of 4x4 outputs of one
+of 6x6 inputs: exactly the maps that this layer has. A CNN spends most of its time here.
 """
 
+from math import prod
+
+import numpy as np
 import torch
+from numpy.polynomial import polynomial
 from torch import Tensor
 
 from digitcmp.stack.layers import Weight
 from digitcmp.stack.pooling import Maximum
 
-INPUTS = (
-    (4, 0, -5, 0, 1, 0),
-    (0, -4, -4, 1, 1, 0),
-    (0, 4, -4, -1, 1, 0),
-    (0, -2, -1, 2, 1, 0),
-    (0, 2, -1, -2, 1, 0),
-    (0, 4, 0, -5, 0, 1),
-)
-KERNEL = (
-    (1 / 4, 0, 0),
-    (-1 / 6, -1 / 6, -1 / 6),
-    (-1 / 6, 1 / 6, -1 / 6),
-    (1 / 24, 1 / 12, 1 / 6),
-    (1 / 24, -1 / 12, 1 / 6),
-    (0, 0, 1),
-)
-OUTPUTS = (
-    (1, 1, 1, 1, 1, 0),
-    (0, 1, -1, 2, -2, 0),
-    (0, 1, 1, 4, 4, 0),
-    (0, 1, -1, 8, -8, 1),
-)
-"""The three transforms along one axis: outputs = OUTPUTS ((KERNEL kernel) * (INPUTS inputs))."""
+POINTS = (0, 3 / 2, -3 / 2, 2 / 3, -2 / 3)
+"""Where polynomials are multiplied, beside infinity.
+
+These round half as much as the usual 0, 1, -1, 2, -2, and two and a half times as much as a plain
+convolution does.
+"""
 
 
 class PooledWinograd:
@@ -51,8 +38,8 @@ class PooledWinograd:
         # The same all over a window, so that the maximum need not have it.
         self.bias, self.bias_gradient = bias.value[:, None, None], bias.gradient
         self.of_inputs, self.of_kernel, self.of_outputs = (
-            _both_axes(matrix).to(weight.value).expand(self.networks, -1, -1)
-            for matrix in (INPUTS, KERNEL, OUTPUTS)
+            torch.kron(along_one, along_one).to(weight.value).expand(self.networks, -1, -1)
+            for along_one in transforms()
         )
         self.columns, self.rows = Maximum(4), Maximum(2)
 
@@ -82,6 +69,20 @@ class PooledWinograd:
         return back.view(self.networks, 36, images, -1)
 
 
-def _both_axes(matrix: tuple[tuple[float, ...], ...]) -> Tensor:
-    along_one = torch.tensor(matrix, dtype=torch.float64)
-    return torch.kron(along_one, along_one)
+def transforms() -> tuple[Tensor, Tensor, Tensor]:
+    """The matrices of F(4, 3), along one axis, in double precision: `(6, 6)`, `(6, 3)`, `(4, 6)`.
+
+    A convolution is `outputs @ ((kernel @ weights) * (inputs @ pixels))`.
+    """
+    others = [[each for each in POINTS if each != point] for point in POINTS]
+    inputs = np.zeros((6, 6))
+    for row, roots in enumerate([*others, POINTS]):
+        inputs[row, : len(roots) + 1] = polynomial.polyfromroots(roots)
+    scale = [
+        prod(point - other for other in rest) for point, rest in zip(POINTS, others, strict=True)
+    ]
+    kernel = np.vander(POINTS, 3, increasing=True) / np.array(scale)[:, None]
+    outputs = np.vander(POINTS, 4, increasing=True)
+    at_infinity = [np.eye(3)[2:], np.eye(4)[3:]]
+    kernel, outputs = (np.vstack(each) for each in zip((kernel, outputs), at_infinity, strict=True))
+    return torch.from_numpy(inputs), torch.from_numpy(kernel), torch.from_numpy(outputs.T.copy())

@@ -54,7 +54,7 @@ def states(trials: list[FrozenTrial]) -> dict[str, int]:
 
 @pytest.mark.parametrize(
     ("model", "sizes"),
-    [("SiameseMLP", [10, 3]), ("MLP", [5, 5, 3]), ("AuxCNN", [2] * 6 + [1]), ("ResNet", [1] * 13)],
+    [("MLP", [10, 3]), ("AuxCNN", [5, 5, 3]), ("ResNet", [1] * 13)],
 )
 def test_as_many_trainings_go_into_a_job_as_are_faster_together(
     model: str, sizes: list[int], runs: Runs, standin: StandIn
