@@ -5,14 +5,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
+from digitcmp.models import MODELS
 from storage.schema import TrainingRun
 from studies.protocol import PAIRS
 from studies.stages import Cell, Stage
 from studies.worker import Job, Report
 
-METHOD = 1
-"""Counts changes to pairs, models or training that change what a training gives: records of an
-older method are not used again."""
+METHODS = {"MLP": 1, "CNN": 2, "ResNet": 1}
+"""Counts, by architecture, changes to pairs, models or training that change what a training gives,
+if only by rounding: records of an older method are not used again."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def fingerprints(stage: Stage, cell: Cell, data_sha256: str) -> dict[int, str]:
         "epochs": stage.protocol.epochs,
         "pairs": PAIRS,
         "data": data_sha256,
-        "method": METHOD,
+        "method": METHODS[MODELS[stage.model].architecture],
         "study": stage.study_name if stage.is_rerun else None,
     }
     return {

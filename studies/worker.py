@@ -106,7 +106,7 @@ def within(deadline: float, train: Callable[[Job], Report], job: Job) -> Report:
 def _keep_freed_memory() -> None:
     """Let the C library reuse memory instead of returning it to the system after every layer.
 
-    Activations of a megabyte are else mapped, zeroed and unmapped for each batch: half the time of
+    Activations of megabytes are else mapped, zeroed and unmapped for each batch: half the time of
     a CNN. Dask's workers ask for the opposite through the environment.
     """
     try:
@@ -114,5 +114,6 @@ def _keep_freed_memory() -> None:
     except (OSError, AttributeError):  # not glibc
         return
     trim_threshold, mmap_threshold = -1, -3
-    mallopt(mmap_threshold, 1 << 30)
+    # The most that glibc before 2.35 takes; the largest activation has 24 MB.
+    mallopt(mmap_threshold, 32 << 20)
     mallopt(trim_threshold, 1 << 30)

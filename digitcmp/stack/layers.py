@@ -17,7 +17,11 @@ class Weight(NamedTuple):
 
 
 class Layer(Protocol):
-    """Turns a batch into another, and then the other's gradient into the batch's."""
+    """Turns a batch into another, and then the other's gradient into the batch's.
+
+    Either may overwrite what it is given, so a layer that is followed by one which does keeps its
+    inputs, not its outputs.
+    """
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         """Compute the outputs, and keep what the gradient needs."""
@@ -25,7 +29,8 @@ class Layer(Protocol):
     def backward(self, gradient: Tensor) -> Tensor:
         """Turn the gradient of the last `forward`'s outputs into that of its inputs.
 
-        The gradients of the parameters are written on the way.
+        The gradients of the parameters are written on the way. Nobody asks for the gradient of
+        pixels: what a layer that reads them returns has no meaning.
         """
 
 
@@ -62,12 +67,11 @@ class Linear:
     def backward(self, gradient: Tensor) -> Tensor:
         torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.gradient)
         torch.sum(gradient, 1, out=self.bias_gradient)
-        # Nobody asks for the gradient of the pixels.
         return gradient if self.reads_pixels else torch.bmm(gradient, self.weight)
 
 
 class ReLU:
-    """The positive part, of any shape; it overwrites its inputs, and their gradient's place."""
+    """The positive part, of any shape; it overwrites its inputs, and the gradient."""
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         self.outputs = inputs.relu_()

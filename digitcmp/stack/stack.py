@@ -25,10 +25,10 @@ class Stack:
         heads = [model.head for model in models]
         comparisons = [model.comparison for model in models if isinstance(model, TwoBranch)]
         self.parameters = Parameters([trunks, heads, comparisons])
-        self.networks, self.trunks = len(models), len(trunks)
+        self.networks, self.trunk_count = len(models), len(trunks)
         self.sides = 2 if comparisons else 1
-        images_per_pair = self.sides * self.networks // self.trunks
-        self.trunk = trunk_layers(trunks[0], self.parameters, self.trunks, images_per_pair)
+        images_per_pair = self.sides * self.networks // self.trunk_count
+        self.trunk = trunk_layers(trunks[0], self.parameters, self.trunk_count, images_per_pair)
         self.head = head_layers(heads[0], self.parameters)
         self.comparison = (
             Linear(*self.parameters.of(comparisons[0]), reads_pixels=False) if comparisons else None
@@ -41,7 +41,7 @@ class Stack:
 
     def forward(self, images: Tensor, training: bool) -> Logits:
         """Compare the images of a batch of `pairs`, `(R, sides * B, ...)`."""
-        features = self.trunk.forward(_regrouped(images, self.trunks), training)
+        features = self.trunk.forward(_regrouped(images, self.trunk_count), training)
         units = self.head.forward(_regrouped(features, self.networks), training)
         if self.comparison is None:
             return Logits(units, None)
@@ -60,7 +60,7 @@ class Stack:
             if gradient.digits is not None:
                 of_digits = of_digits + gradient.digits
             of_units = of_digits.flatten(1, 2)
-        self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunks))
+        self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunk_count))
 
 
 def _trunks(model: OneBranch | TwoBranch) -> list[nn.Module]:
@@ -70,5 +70,8 @@ def _trunks(model: OneBranch | TwoBranch) -> list[nn.Module]:
 
 
 def _regrouped(batch: Tensor, groups: int) -> Tensor:
-    """All images or features of a batch, dealt out in order: `(groups, images, ...)`."""
+    """The images or features of a batch in so many consecutive groups, `(groups, images, ...)`.
+
+    Those of a network with two trunks are its first images, then its second ones.
+    """
     return batch.view(groups, -1, *batch.shape[2:])

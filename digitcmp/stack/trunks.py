@@ -31,7 +31,7 @@ def trunk_layers(
     on_images = list(takewhile(lambda layer: not isinstance(layer, nn.Flatten), layers))
     linear = _linear_layers(layers[len(on_images) + 1 :], parameters, reads_pixels=not on_images)
     if not on_images:
-        return Trunk(linear, lambda images: images.flatten(-3))
+        return Trunk(linear, lambda images: images.flatten(-3).contiguous())
     if not any(isinstance(layer, nn.BatchNorm2d) for layer in on_images):
         return Trunk([*_pooled_layers(on_images, parameters), Flatten(), *linear], patches)
     each = [

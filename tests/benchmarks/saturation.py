@@ -33,6 +33,8 @@ from studies.worker import Job, Report
 
 SECONDS = 10
 """Length of a measurement at the offered rate."""
+MOST_CELLS = 200
+"""Of ten trainings each: enough to see how fast a driver is that does not keep up."""
 
 
 def sleep(seconds: float, job: Job) -> Report:
@@ -45,7 +47,7 @@ def sleep(seconds: float, job: Job) -> Report:
 
 def achieved(rate: int, threads: int, storage: str, digits: pairs.PooledDigits) -> float:
     """Trainings per second where `threads` workers offer `rate`."""
-    cells = max(2, rate * SECONDS // 10)
+    cells = min(MOST_CELLS, max(2, rate * SECONDS // 10))
     grid = {"learning_rate": [1 / (2 + i) for i in range(cells)], "batch_size": [8]}
     # A model of which a job holds one training.
     stage = Stage(f"{rate}-{threads}", "ResNet", "lr-batch", Protocol(), grid)

@@ -107,18 +107,18 @@ def test_of_equals_in_a_pooling_window_one_alone_has_the_gradient(name: str) -> 
 @pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("name", MODELS)
 def test_training_is_that_of_autograd_and_pytorchs_adam(name: str) -> None:
-    """Three steps, and then eval mode, where BatchNorm's running statistics show."""
+    """Three steps, the last smaller, and then eval mode, where running statistics show."""
     models, sets = models_of(name), [random_pairs(12, seed) for seed in SEEDS]
     stack = Stack(models)
     pairs = stack.pairs(sets)
     adam = Adam(stack.parameters.values, stack.parameters.gradients, 1e-3)
-    for batch in pairs.batches(4):
+    for batch in pairs.batches(5):
         step(stack, batch)
         adam.step()
     found = stack.forward(whole(stack, sets).images, training=False).comparison
     for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-        for indices in torch.arange(12).split(4):
+        for indices in torch.arange(12).split(5):
             batch = take(pair_set, indices)
             optimizer.zero_grad()
             loss_of(model(batch.images), batch, ALPHA).backward()
@@ -194,6 +194,7 @@ def test_batches_follow_the_order_of_each_network() -> None:
 @pytest.mark.parametrize(
     ("name", "size"),
     [(name, size) for name in ("MLP", "AuxsiameseMLP", "CNN", "AuxCNN") for size in (8, 20, 128)]
+    + [("SiameseCNN", 8), ("CNN", 16), ("AuxsiameseCNN", 32), ("AuxsiameseCNN", 64)]
     + [(name, 20) for name in ("AuxMLP", "ResNet", "AuxsiameseResNet", "AuxResNet")],
 )
 def test_a_networks_bits_do_not_depend_on_the_others(name: str, size: int) -> None:

@@ -43,11 +43,20 @@ def test_what_changes_a_result_makes_another_training() -> None:
     assert len(set(prints)) == len(prints)
 
 
-def test_another_method_makes_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    for constant in ("METHOD", "PAIRS"):
-        before = print_of()
-        monkeypatch.setattr(records, constant, getattr(records, constant) + 1)
-        assert print_of() != before
+def test_another_method_makes_another_training_of_its_architecture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = print_of()
+    monkeypatch.setitem(records.METHODS, "CNN", records.METHODS["CNN"] + 1)
+    assert print_of() == before
+    monkeypatch.setitem(records.METHODS, "MLP", records.METHODS["MLP"] + 1)
+    assert print_of() != before
+
+
+def test_other_pairs_make_another_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = print_of()
+    monkeypatch.setattr(records, "PAIRS", records.PAIRS + 1)
+    assert print_of() != before
 
 
 @pytest.mark.parametrize(
@@ -70,7 +79,7 @@ def test_each_seed_has_a_fingerprint_in_order() -> None:
 
 
 def test_fingerprints_do_not_change_between_versions() -> None:
-    """Else a store would not know its own trainings any more. METHOD says when it may."""
+    """Else a store would not know its own trainings any more. METHODS says when it may."""
     assert print_of() == "8ff8e824de77bbaeb8d410337e1b870761d5bcffd7ba2e6605197d56d0187c89"
 
 
