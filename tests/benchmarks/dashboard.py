@@ -7,81 +7,20 @@ page is timed over HTTP, the first time and later, and must stay within its limi
 """
 
 import argparse
-import random
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
 import warnings
-from dataclasses import asdict
 from pathlib import Path
 
 import optuna
-from optuna.distributions import FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial, create_trial
 
-from digitcmp.training import Hyperparameters
-from storage.schema import TrainingRun, record
-from storage.store import Store, open_store
+from storage.store import open_store
 from studies.board import Board
 from studies.dashboard import HOST, make
-from studies.grid import Grid
-from studies.paper import PAPER
-from studies.protocol import Protocol
-from studies.records import fingerprints
-from studies.stages import Stage, chain, make_stage
-
-
-def fill(store: Store, board: Board) -> None:
-    """Write the studies of all models."""
-    for model, published in PAPER.items():
-        won = None
-        for name in chain(model, Protocol()):
-            stage = make_stage("paper", model, name, Protocol(), won)
-            study = optuna.create_study(
-                study_name=stage.study_name, storage=store.optuna, direction="maximize"
-            )
-            labels = {"experiment": "paper", "model": model, "stage": name, "parameters": 72268}
-            for key, value in (labels | {"protocol": stage.protocol.stored("0" * 64)}).items():
-                study.set_user_attr(key, value)
-            study.add_trials(
-                [trial(store, stage, cell) for cell in Grid(stage.search_space).cells()]
-            )
-            board.complete(stage, study)
-            won = Hyperparameters(published.learning_rate, published.batch_size, published.alpha)
-
-
-def trial(store: Store, stage: Stage, parameters: dict[str, float]) -> FrozenTrial:
-    """A finished trial, its trainings recorded."""
-    cell = stage.cell(parameters)
-    by_seed = fingerprints(stage, cell, "0" * 64)
-    accuracies = [random.gauss(0.87, 0.01) for _ in cell.seeds]
-    curve = tuple(3.5 / (1 + epoch) for epoch in range(25))
-    record(
-        store.engine,
-        [
-            TrainingRun(
-                by_seed[seed], stage.model, **asdict(cell.hyperparameters), seed=seed, epochs=25,
-                data="made up", status="ok", accuracy=accuracy, validation_accuracy=accuracy,
-                train_seconds=2.0, cpu_seconds=2.0, threads=1, loss_curve=curve, host="here",
-                started_at="2026-01-01T00:00:00+00:00",
-            )
-            for seed, accuracy in zip(cell.seeds, accuracies, strict=True)
-        ],
-    )  # fmt: skip
-    mean = sum(accuracies) / len(accuracies)
-    rerun = {"fingerprint": by_seed[cell.seeds[0]], "train_seconds": 2.0}
-    return create_trial(
-        params=parameters,
-        distributions={
-            name: IntDistribution(1, 128) if isinstance(value, int) else FloatDistribution(0, 1)
-            for name, value in parameters.items()
-        },
-        value=mean,
-        intermediate_values=dict(enumerate(curve if stage.is_rerun else accuracies)),
-        user_attrs=rerun if stage.is_rerun else {"score": mean},
-    )
+from tests.benchmarks.made_up import fill
 
 
 def seconds(url: str) -> list[float]:
@@ -108,7 +47,7 @@ def main() -> None:
         url, artifacts = f"sqlite:///{folder}/studies.db", Path(folder, "studies-artifacts")
         with open_store(url) as store:
             started = time.perf_counter()
-            fill(store, Board(store, artifacts))
+            fill(store, "paper", Board(store, artifacts).complete)
             print(f"filled in {time.perf_counter() - started:.0f} s")
         slow = False
         with make(url, 0, artifacts) as server:
