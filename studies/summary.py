@@ -1,11 +1,8 @@
 """Results in a terminal: ours, with the paper's beside them."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from rich.console import Console
-from rich.table import Table
 
 from storage.errors import place, without_secrets
 from storage.queries import BestParams, ModelResult, best_params, model_results
@@ -26,8 +23,7 @@ def show_results(
     Raises StoreError where the store cannot be read.
     """
     winners, results = ordered_results(storage, experiment, models)
-    # Wide enough for the table: rich would cut its columns in a narrow terminal.
-    Console(width=200, soft_wrap=True).print(_table(winners, results))
+    print(*_table(winners, results), sep="\n")
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
 
 
@@ -49,29 +45,35 @@ def ordered_results(
     return winners, {(each.experiment, each.model): each for each in results}
 
 
-def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Iterator[str]:
+    """Lines of aligned columns; rich takes as long for hundreds of them as all else together."""
     several = len({each.experiment for each in winners}) > 1
-    for title in ["experiment"] * several + ["model"]:
-        table.add_column(title, no_wrap=True)
-    for title in ("learning rate", "batch", "alpha", "searched", "accuracy", "paper", "seconds"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("paper", justify="right", no_wrap=True)
+    names = ["experiment"] * several + ["model"]
+    numbers = ("learning rate", "batch", "alpha", "searched", "accuracy", "paper", "seconds")
+    rows = [(*names, *numbers, "paper")]
     for best in winners:
         result, published = results.get((best.experiment, best.model)), PAPER[best.model]
-        table.add_row(
-            *[best.experiment] * several,
-            best.model,
-            f"{best.learning_rate:g}",
-            str(best.batch_size),
-            "-" if best.alpha is None else f"{best.alpha:g}",
-            f"{best.mean_accuracy:.4f}",
-            plus_minus(result.mean_accuracy, result.std_accuracy, 3) if result else "",
-            plus_minus(published.accuracy, published.accuracy_deviation, 3),
-            _seconds(result) if result else "",
-            plus_minus(published.seconds, published.seconds_deviation, 1),
+        rows.append(
+            (
+                *[best.experiment] * several,
+                best.model,
+                f"{best.learning_rate:g}",
+                str(best.batch_size),
+                "-" if best.alpha is None else f"{best.alpha:g}",
+                f"{best.mean_accuracy:.4f}",
+                plus_minus(result.mean_accuracy, result.std_accuracy, 3) if result else "",
+                plus_minus(published.accuracy, published.accuracy_deviation, 3),
+                _seconds(result) if result else "",
+                plus_minus(published.seconds, published.seconds_deviation, 1),
+            )
         )
-    return table
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.ljust(width) if place < len(names) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells)
 
 
 def _seconds(result: ModelResult) -> str:
