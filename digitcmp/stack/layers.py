@@ -55,7 +55,7 @@ class Linear:
     """The linear layers of R networks: `(R, B, inputs)` to `(R, B, outputs)`."""
 
     def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
-        self.weight, self.gradient = weight
+        self.weight, self.weight_gradient = weight
         self.bias, self.bias_gradient = bias.value[:, None], bias.gradient
         self.transposed = self.weight.transpose(1, 2)
         self.reads_pixels = reads_pixels
@@ -65,7 +65,7 @@ class Linear:
         return torch.baddbmm(self.bias, inputs, self.transposed)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.gradient)
+        torch.bmm(gradient.transpose(1, 2), self.inputs, out=self.weight_gradient)
         torch.sum(gradient, 1, out=self.bias_gradient)
         return gradient if self.reads_pixels else torch.bmm(gradient, self.weight)
 
