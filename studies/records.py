@@ -11,7 +11,7 @@ from studies.protocol import PAIRS
 from studies.stages import Cell, Stage
 from studies.worker import Job, Report
 
-METHODS = {"MLP": 1, "CNN": 2, "ResNet": 1}
+METHODS = {"MLP": 1, "CNN": 2, "ResNet": 2}
 """Counts, by architecture, changes to pairs, models or training that change what a training gives,
 if only by rounding: records of an older method are not used again."""
 

@@ -1,77 +1,61 @@
-"""The layers of a ResNet's trunk: each for one network, `(B, C, H, W)` in channels-last memory."""
+"""The other layers of a ResNet's trunk: each for one network, maps as `(H, W, B, C)`.
+
+B counts all images of a batch; those of a pair are neighbours.
+"""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import pad
 
 from digitcmp.stack.layers import Chain, ReLU, Weight
+from digitcmp.stack.winograd_rows import SIZE
 
-aten = torch.ops.aten
 
+class PixelConvolution:
+    """A 3x3 convolution on pixels, without bias, that keeps the size: one matrix product."""
 
-class Convolution:
-    """A 3x3 convolution that keeps the size, before a batch normalisation.
-
-    That takes any constant away again, so the bias has no gradient.
-    """
-
-    def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
-        self.weight, self.bias = weight, bias
-        self.wanted = [not reads_pixels, True, False]
+    def __init__(self, weight: Weight) -> None:
+        self.weight, self.weight_gradient = (each.flatten(1) for each in weight)
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        self.inputs = inputs
-        return torch.conv2d(inputs, self.weight.value, self.bias.value, padding=1)
+        padded = pad(inputs, (0, 0, 0, 0, 1, 1, 1, 1))
+        windows = padded.unfold(0, 3, 1).unfold(1, 3, 1)
+        # Positions and images last, so that long pieces are copied.
+        self.patches = windows.permute(3, 4, 5, 0, 1, 2).reshape(self.weight.shape[1], -1)
+        return torch.mm(self.patches.t(), self.weight.t()).view(*inputs.shape[:3], -1)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        of_inputs, of_weight, _ = aten.convolution_backward(
-            gradient, self.inputs, self.weight.value, None, [1, 1], [1, 1], [1, 1], False, [0, 0],
-            1, self.wanted,
+        of_weight = torch.mm(self.patches, gradient.flatten(0, 2))
+        self.weight_gradient.copy_(of_weight.t())
+        return gradient
+
+
+class DirectConvolution:
+    """What `winograd_rows.Convolution` does, by PyTorch's own convolutions."""
+
+    def __init__(self, weight: Weight) -> None:
+        self.weight = weight
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.images = _images_first(inputs)
+        outputs = torch.conv2d(self.images, self.weight.value, padding=1)
+        return outputs.permute(2, 3, 0, 1).contiguous()
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        of_images, of_weight, _ = torch.ops.aten.convolution_backward(
+            _images_first(gradient), self.images, self.weight.value, None, [1, 1], [1, 1], [1, 1],
+            False, [0, 0], 1, [True, True, False],
         )  # fmt: skip
         self.weight.gradient.copy_(of_weight)
-        return gradient if of_inputs is None else of_inputs
+        of_inputs: Tensor = of_images.permute(2, 3, 0, 1)
+        return of_inputs.contiguous()
 
 
-class BatchNorm:
-    """Batch normalisation, one image side at a time.
-
-    The batch holds `sides` sets of images, one after the other. Each is normalised by its own mean
-    and variance, and moves the running ones, as if it had come alone.
-    """
-
-    def __init__(
-        self, weight: Weight, bias: Weight, running: tuple[Tensor, Tensor], sides: int
-    ) -> None:
-        self.weight, self.bias, self.running, self.sides = weight, bias, running, sides
-
-    def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        outputs = torch.empty_like(inputs)
-        self.saved = []
-        for side, of_side in zip(inputs.chunk(self.sides), outputs.chunk(self.sides), strict=True):
-            mean, inverse_deviation = torch.empty(0), torch.empty(0)
-            aten.native_batch_norm.out(
-                side, self.weight.value, self.bias.value, *self.running, training, 0.1, 1e-5,
-                out=of_side, save_mean=mean, save_invstd=inverse_deviation,
-            )  # fmt: skip
-            self.saved.append((side, mean, inverse_deviation))
-        return outputs
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        results = [
-            aten.native_batch_norm_backward(
-                of_side, side, self.weight.value, *self.running, mean, inverse_deviation,
-                True, 1e-5, [True, True, True],
-            )
-            for of_side, (side, mean, inverse_deviation) in zip(
-                gradient.chunk(self.sides), self.saved, strict=True
-            )
-        ]  # fmt: skip
-        of_inputs, of_weight, of_bias = zip(*results, strict=True)
-        torch.sum(torch.stack(of_weight), 0, out=self.weight.gradient)
-        torch.sum(torch.stack(of_bias), 0, out=self.bias.gradient)
-        return torch.cat(of_inputs)
+def _images_first(maps: Tensor) -> Tensor:
+    """`(B, C, H, W)`, in the channels-last memory that PyTorch's convolutions are fastest in."""
+    return maps.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
 
 
 class Residual:
@@ -91,41 +75,51 @@ class Residual:
 
 
 class AveragePool:
-    """The mean of every window; rows and columns that fill none are left out."""
+    """The mean of every window, as a matrix product.
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    Rows and columns that fill none are left out.
+    """
+
+    def __init__(self, size: int, dtype: torch.dtype) -> None:
+        self.windows = SIZE // size
+        along_one = torch.eye(self.windows, dtype=dtype).repeat_interleave(size, 1) / size
+        along_one = pad(along_one, (0, SIZE % size))
+        self.matrix = torch.kron(along_one, along_one)
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        self.inputs = inputs
-        return avg_pool2d(inputs, self.size)
+        means = torch.mm(self.matrix, inputs.flatten(2).flatten(0, 1))
+        return means.view(self.windows, self.windows, *inputs.shape[2:])
 
     def backward(self, gradient: Tensor) -> Tensor:
-        of_inputs: Tensor = aten.avg_pool2d_backward(
-            gradient, self.inputs, [self.size] * 2, [self.size] * 2, [0, 0], False, True, None
-        )
-        return of_inputs
+        of_inputs = torch.mm(self.matrix.t(), gradient.flatten(2).flatten(0, 1))
+        return of_inputs.view(SIZE, SIZE, *gradient.shape[2:])
 
 
 class EachNetwork:
-    """The image layers of R networks, one after the other: `(R, B, H, W, C)` to `(R, B, features)`.
+    """The image layers of R networks, one after the other.
 
-    Their convolutions are so large that going side by side would gain nothing.
+    `(R, sides * B, C, H, W)`, as batches are, to `(R, sides * B, features)`. The layers have the
+    images of a pair side by side. They are so large that networks side by side would gain nothing.
     """
 
-    def __init__(self, chains: Sequence[Chain]) -> None:
-        self.chains = chains
+    def __init__(self, chains: Sequence[Chain], sides: int) -> None:
+        self.chains, self.sides = chains, sides
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        by_side = inputs.unflatten(1, (self.sides, -1))
+        pixels = by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
         maps = [
             chain.forward(images, training)
-            for chain, images in zip(self.chains, inputs.movedim(-1, -3), strict=True)
+            for chain, images in zip(self.chains, pixels, strict=True)
         ]
-        self.map_shape = maps[0].shape
-        return torch.stack([each.flatten(1) for each in maps])
+        by_image = torch.stack(maps).unflatten(3, (-1, self.sides))
+        self.map_shape = by_image.shape[1:3]
+        features: Tensor = by_image.permute(0, 4, 3, 5, 1, 2).flatten(3)
+        return features.flatten(1, 2)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        for chain, of_features in zip(self.chains, gradient, strict=True):
-            of_map = of_features.view(self.map_shape)
-            chain.backward(of_map.contiguous(memory_format=torch.channels_last))
+        by_side = gradient.unflatten(1, (self.sides, -1)).unflatten(3, (-1, *self.map_shape))
+        maps = by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
+        for chain, of_map in zip(self.chains, maps, strict=True):
+            chain.backward(of_map)
         return gradient

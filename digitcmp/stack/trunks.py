@@ -7,11 +7,20 @@ import torch
 from torch import Tensor, nn
 
 from digitcmp import architectures
+from digitcmp.stack.batch_norm import BatchNorm
 from digitcmp.stack.layers import Chain, Flatten, Layer, Linear, ReLU
 from digitcmp.stack.parameters import Parameters
 from digitcmp.stack.patches import PooledPatches, patches
-from digitcmp.stack.residual import AveragePool, BatchNorm, Convolution, EachNetwork, Residual
-from digitcmp.stack.winograd import PooledWinograd
+from digitcmp.stack.processor import matrix_products_lag
+from digitcmp.stack.residual import (
+    AveragePool,
+    DirectConvolution,
+    EachNetwork,
+    PixelConvolution,
+    Residual,
+)
+from digitcmp.stack.winograd_pooled import PooledWinograd
+from digitcmp.stack.winograd_rows import Convolution
 
 
 class Trunk(Chain):
@@ -38,7 +47,7 @@ def trunk_layers(
         Chain(_residual_layers(on_images, parameters, number, images_per_pair))
         for number in range(networks)
     ]
-    return Trunk([EachNetwork(each), *linear], lambda images: images.movedim(-3, -1).contiguous())
+    return Trunk([EachNetwork(each, images_per_pair), *linear], torch.Tensor.contiguous)
 
 
 def head_layers(head: nn.Module, parameters: Parameters) -> Chain:
@@ -79,19 +88,20 @@ def _residual_layers(
     layers: Iterable[nn.Module], parameters: Parameters, number: int, sides: int
 ) -> list[Layer]:
     """The image layers of one network of a ResNet."""
+    convolution = DirectConvolution if matrix_products_lag() else Convolution
     built: list[Layer] = []
     for layer in layers:
         match layer:
             case nn.Conv2d(in_channels=channels):
+                weight, left_out = parameters.of_module(layer, number)
+                built.append(PixelConvolution(weight) if channels <= 2 else convolution(weight))
+            case nn.BatchNorm2d():
                 weight, bias = parameters.of_module(layer, number)
-                built.append(Convolution(weight, bias, reads_pixels=channels <= 2))
-            case nn.BatchNorm2d(num_features=channels):
-                running = torch.zeros(channels), torch.ones(channels)
-                built.append(BatchNorm(*parameters.of_module(layer, number), running, sides))
+                built.append(BatchNorm(weight, bias, left_out.value, sides))
             case nn.ReLU():
                 built.append(ReLU())
             case nn.AvgPool2d(kernel_size=int(size)):
-                built.append(AveragePool(size))
+                built.append(AveragePool(size, parameters.values.dtype))
             case architectures.Residual(convolutions=inner):
                 chain = Chain(_residual_layers(inner, parameters, number, sides))
                 built.append(Residual(chain))

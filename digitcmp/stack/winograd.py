@@ -1,86 +1,45 @@
-"""The second convolution of a CNN, by Winograd's minimal filtering.
+"""Winograd's minimal filtering: convolutions in fewer multiplications.
 
-Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. F(4x4, 3x3) takes
-36 multiplications for what are 144 in a plain convolution, and makes a tile of 4x4 outputs of one
-of 6x6 inputs: exactly the maps that this layer has. A CNN spends most of its time here.
+Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. F(m, r) makes m
+outputs of m + r - 1 inputs and r weights, by as many multiplications as there are inputs: one at
+each of so many points, where polynomials are multiplied. How much it rounds is up to the points.
 """
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.polynomial import polynomial
 from torch import Tensor
 
-from digitcmp.stack.layers import Weight
-from digitcmp.stack.pooling import Maximum
 
-POINTS = (0.0, 3 / 2, -3 / 2, 2 / 3, -2 / 3)
-"""Where polynomials are multiplied, beside infinity.
+class Transforms(NamedTuple):
+    """The matrices of F(m, r) along one axis, in double precision.
 
-These round half as much as the usual 0, 1, -1, 2, -2, and two and a half times as much as a plain
-convolution does.
-"""
-
-
-class PooledWinograd:
-    """A 3x3 convolution of 6x6 maps, max-pooled by 2.
-
-    `(R, 36, B, C)` to `(R, 4, B, channels)`: positions come before images, so that a transform of
-    all maps, along both axes, is one product with a small matrix.
+    A convolution is `outputs @ ((kernel @ weights) * (inputs @ pixels))`. The transposed matrices
+    do the gradients.
     """
 
-    def __init__(self, weight: Weight, bias: Weight) -> None:
-        self.networks, self.channels = weight.value.shape[:2]
-        self.weight, self.weight_gradient = (
-            each.view(self.networks, -1, 9).transpose(1, 2) for each in weight
-        )
-        # The same all over a window, so that the maximum need not have it.
-        self.bias, self.bias_gradient = bias.value[:, None, None], bias.gradient
-        self.input_transform, self.kernel_transform, self.output_transform = (
-            torch.kron(along_one, along_one).to(weight.value).expand(self.networks, -1, -1)
-            for along_one in transforms()
-        )
-        self.columns, self.rows = Maximum(4), Maximum(2)
-
-    def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        images, channels = inputs.shape[2:]
-        transformed = torch.bmm(self.input_transform, inputs.flatten(2))
-        self.transformed_inputs = transformed.view(-1, images, channels)
-        transformed = torch.bmm(self.kernel_transform, self.weight)
-        self.transformed_kernel = transformed.view(-1, self.channels, channels)
-        products = torch.bmm(self.transformed_inputs, self.transformed_kernel.transpose(1, 2))
-        maps = torch.bmm(self.output_transform, products.view(self.networks, 36, -1))
-        maximum = self.rows.forward(self.columns.forward(maps.unflatten(1, (2, 2, 2, 2))))
-        return maximum.view(self.networks, 4, images, -1).add_(self.bias)
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        images = gradient.shape[2]
-        torch.sum(gradient.flatten(1, 2), 1, out=self.bias_gradient)
-        of_rows = self.rows.backward(gradient.view(self.networks, 2, 2, -1))
-        of_maps = self.columns.backward(of_rows).flatten(1, 4)
-        of_products = torch.bmm(self.output_transform.transpose(1, 2), of_maps)
-        of_products = of_products.view(-1, images, self.channels)
-        of_kernel = torch.bmm(of_products.transpose(1, 2), self.transformed_inputs)
-        of_kernel = of_kernel.view(self.networks, 36, -1)
-        # This way round: the other takes six times as long.
-        of_weight = torch.bmm(self.kernel_transform.transpose(1, 2), of_kernel)
-        self.weight_gradient.copy_(of_weight)
-        of_transformed = torch.bmm(of_products, self.transformed_kernel)
-        of_transformed = of_transformed.view(self.networks, 36, -1)
-        of_inputs = torch.bmm(self.input_transform.transpose(1, 2), of_transformed)
-        return of_inputs.view(self.networks, 36, images, -1)
+    inputs: Tensor
+    """`(m + r - 1, m + r - 1)`"""
+    kernel: Tensor
+    """`(m + r - 1, r)`"""
+    outputs: Tensor
+    """`(m, m + r - 1)`"""
 
 
-def transforms() -> tuple[Tensor, Tensor, Tensor]:
-    """The matrices of F(4, 3), along one axis, in double precision: `(6, 6)`, `(6, 3)`, `(4, 6)`.
-
-    A convolution is `outputs @ ((kernel @ weights) * (inputs @ pixels))`.
-    """
-    inputs, kernel, outputs = np.zeros((6, 6)), np.zeros((6, 3)), np.zeros((4, 6))
-    for row, point in enumerate(POINTS):
-        others = [each for each in POINTS if each != point]
-        inputs[row, :5] = polynomial.polyfromroots(others)
-        kernel[row] = point ** np.arange(3) / polynomial.polyval(point, inputs[row])
-        outputs[:, row] = point ** np.arange(4)
-    inputs[5] = polynomial.polyfromroots(POINTS)
-    kernel[5, 2] = outputs[3, 5] = 1
-    return torch.from_numpy(inputs), torch.from_numpy(kernel), torch.from_numpy(outputs)
+def transforms(points: Sequence[float], weights: int = 3) -> Transforms:
+    """Those of F(m, weights) at m + weights - 2 points, and at infinity."""
+    count = len(points) + 1
+    size = count - weights + 1
+    inputs, kernel = np.zeros((count, count)), np.zeros((count, weights))
+    outputs = np.zeros((size, count))
+    for row, point in enumerate(points):
+        others = [each for each in points if each != point]
+        inputs[row, :-1] = polynomial.polyfromroots(others)
+        kernel[row] = point ** np.arange(weights) / polynomial.polyval(point, inputs[row])
+        outputs[:, row] = point ** np.arange(size)
+    inputs[-1] = polynomial.polyfromroots(points)
+    kernel[-1, -1] = outputs[-1, -1] = 1
+    return Transforms(*(torch.from_numpy(each) for each in (inputs, kernel, outputs)))

@@ -1,0 +1,67 @@
+"""Batch normalisation of a ResNet's maps."""
+
+import torch
+from torch import Tensor
+
+from digitcmp.stack.layers import Weight
+
+aten = torch.ops.aten
+
+EPSILON, MOMENTUM = 1e-5, 0.1
+"""PyTorch's own: what is added to a variance, and what part of a running one each batch gives."""
+
+
+class BatchNorm:
+    """Batch normalisation, one image side at a time: `(H, W, sides * B, C)`, a pair's side by side.
+
+    Each side is normalised by its own mean and variance, and moves the running ones, as if its
+    images had come alone. The maps are those of a convolution whose bias was left out.
+    """
+
+    def __init__(self, weight: Weight, bias: Weight, left_out: Tensor, sides: int) -> None:
+        self.weight, self.bias, self.sides = weight, bias, sides
+        # A running mean with the bias, less the bias: so it starts off at minus the bias.
+        self.mean = -left_out.repeat(sides)
+        self.variance = torch.ones_like(self.mean)
+        # One after the other, the sides would move one mean and one variance. Here each has its
+        # own, which moves as far as that would; what came first has faded more by the end.
+        kept = 1 - MOMENTUM
+        self.momentum = 1 - kept**sides
+        faded = kept ** torch.arange(sides - 1, -1, -1).to(self.mean)
+        self.shares = (faded / faded.sum())[:, None]
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self.inputs = self._by_channel(inputs)
+        self.scale = self.weight.value.repeat(self.sides)
+        shift = self.bias.value.repeat(self.sides)
+        running = self.mean, self.variance
+        if not training:
+            running = self._of_all_sides(self.mean), self._of_all_sides(self.variance)
+        outputs, *self.saved = aten.native_batch_norm(
+            self.inputs, self.scale, shift, *running, training, self.momentum, EPSILON
+        )
+        return _by_image(outputs, inputs)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        of_inputs, of_scale, of_shift = aten.native_batch_norm_backward(
+            self._by_channel(gradient), self.inputs, self.scale, None, None, *self.saved, True,
+            EPSILON, [True, True, True],
+        )  # fmt: skip
+        torch.sum(of_scale.view(self.sides, -1), 0, out=self.weight.gradient)
+        torch.sum(of_shift.view(self.sides, -1), 0, out=self.bias.gradient)
+        return _by_image(of_inputs, gradient)
+
+    def _by_channel(self, maps: Tensor) -> Tensor:
+        """Maps as PyTorch wants them, where the channels of each side are channels of their own."""
+        channels = self.sides * maps.shape[-1]
+        by_channel: Tensor = maps.flatten(2).unflatten(2, (-1, channels))
+        return by_channel.permute(0, 3, 1, 2)
+
+    def _of_all_sides(self, running: Tensor) -> Tensor:
+        average = (self.shares * running.view(self.sides, -1)).sum(0)
+        return average.repeat(self.sides)
+
+
+def _by_image(maps: Tensor, like: Tensor) -> Tensor:
+    """The inverse of `_by_channel`."""
+    return maps.permute(0, 2, 3, 1).view(like.shape)

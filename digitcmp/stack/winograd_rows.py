@@ -1,0 +1,101 @@
+"""The convolutions of a ResNet, by Winograd's filtering along one axis.
+
+F(7, 3) makes the 14 rows of a map as two tiles of 7, by 18 multiplications for what are 42 in a
+plain convolution; along the other axis the three columns of a kernel are added up one by one. Along
+both axes it would be a fifth faster, and round 25 times as much as a plain convolution does. A
+ResNet spends most of its time here.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from digitcmp.stack.layers import Weight
+from digitcmp.stack.winograd import Transforms, transforms
+
+POINTS = (1 / 4, -1 / 4, 2 / 3, -2 / 3, 9 / 8, -9 / 8, 2.0, -2.0)
+"""Where polynomials are multiplied, beside infinity.
+
+The best of some thousand that were tried: these round three and a half times as much as a plain
+convolution does, 0, 1, -1, 2, -2, 1/2, -1/2, 3 eight times.
+"""
+
+SIZE = 14
+"""Rows and columns of a map."""
+
+
+class Convolution:
+    """A 3x3 convolution that keeps the size of maps: `(14, 14, B, C)` to the same.
+
+    Rows and columns come before images, so that a transform of all maps is one product with a small
+    matrix. There is no bias: the batch normalisation that follows would take it away again.
+    """
+
+    def __init__(self, weight: Weight) -> None:
+        self.weight, self.weight_gradient = (each.view(-1, 9) for each in weight)
+        self.kernel_shape = 3, -1, *weight.value.shape[:2]
+        self.input_transform, self.kernel_transform, self.output_transform = (
+            each.to(weight.value) for each in _transforms_of_maps()
+        )
+
+    def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        kernel = torch.mm(self.kernel_transform, self.weight.t())
+        self.kernel = kernel.view(self.kernel_shape)
+        self.columns = _columns(self.input_transform, inputs)
+        products = _sum_of_products(self.columns, self.kernel.transpose(2, 3).unbind())
+        return torch.mm(self.output_transform, products.flatten(1)).view(inputs.shape)
+
+    def backward(self, gradient: Tensor) -> Tensor:
+        of_columns = _columns(self.output_transform.t(), gradient)
+        of_products = of_columns[1].transpose(1, 2)
+        of_kernel = torch.empty_like(self.kernel)
+        for met, of_column in zip(self.columns, of_kernel, strict=True):
+            torch.bmm(of_products, met, out=of_column)
+        of_weight = torch.mm(self.kernel_transform.t(), of_kernel.view(-1, len(self.weight)))
+        self.weight_gradient.copy_(of_weight.t())
+        of_transformed = _sum_of_products(of_columns, self.kernel.unbind()[::-1])
+        return torch.mm(self.input_transform.t(), of_transformed.flatten(1)).view(gradient.shape)
+
+
+def _columns(transform: Tensor, maps: Tensor) -> Tensor:
+    """Transform the rows of maps; what each column of a kernel meets, `(3, rows, 14 * B, C)`.
+
+    On either side of a row is a column of zeros, which it shares with the next row.
+    """
+    rows, step = len(transform), SIZE + 1
+    images, channels = maps.shape[2:]
+    padded = maps.new_empty(rows * step + 1, images, channels)
+    padded[::step] = 0
+    column = images * channels
+    columns = padded.as_strided(
+        (3, rows, SIZE * images, channels), (column, step * column, channels, 1)
+    )
+    torch.mm(transform, maps.flatten(1), out=columns[1].flatten(1))
+    return columns
+
+
+def _sum_of_products(columns: Tensor, kernel: Sequence[Tensor]) -> Tensor:
+    """Add up what the columns of a kernel, `(rows, C, C)` each, make of what they meet."""
+    products = torch.bmm(columns[0], kernel[0])
+    for column in (1, 2):
+        torch.baddbmm(products, columns[column], kernel[column], out=products)
+    return products
+
+
+def _transforms_of_maps() -> Transforms:
+    """The transforms of all rows of a map, and of both axes of a kernel.
+
+    Inputs `(18, 14)`, tile by tile, where rows of zeros above and below the map are left out;
+    outputs `(14, 18)`; the kernel `(3 * 18, 9)`, column by column.
+    """
+    tile = transforms(POINTS)
+    count, size = len(tile.inputs), len(tile.outputs)
+    tiles = SIZE // size
+    inputs = tile.inputs.new_zeros(tiles * count, SIZE + 2)
+    for number in range(tiles):
+        rows, columns = number * count, number * size
+        inputs[rows : rows + count, columns : columns + count] = tile.inputs
+    by_column = torch.kron(torch.eye(3), tile.kernel.repeat(tiles, 1))
+    kernel = by_column.unflatten(1, (3, 3)).transpose(1, 2).flatten(1)
+    return Transforms(inputs[:, 1:-1], kernel, torch.block_diag(*[tile.outputs] * tiles))
