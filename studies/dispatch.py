@@ -24,8 +24,10 @@ class Work:
 def cut_into_jobs(running: Running, seeds: Sequence[int], data_sha256: str) -> list[Job]:
     """The jobs that train some seeds of a cell. A rerun is timed: it has all cores for itself."""
     stage = running.stage
-    at_once, threads = (1, ALL_CORES) if stage.is_rerun else (networks_at_once(stage.model), 1)
     chosen = stage.cell(running.trial.params).hyperparameters
+    at_once, threads = 1, ALL_CORES
+    if not stage.is_rerun:
+        at_once, threads = networks_at_once(stage.model, chosen.batch_size), 1
     groups = [tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
     return [
         Job(stage.model, chosen, group, stage.protocol.epochs, data_sha256, threads)

@@ -64,15 +64,17 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
-"""How many trainings of an architecture go into one job: as many as gain from going side by side.
+AT_ONCE = {"MLP": (10, 1280), "CNN": (5, 256), "ResNet": (1, 128)}
+"""How many trainings of an architecture gain from going side by side, and how many pairs a step may
+have in all: as long as a CNN's maps stay in the processor's cache.
 
-A ResNet's convolutions are large enough by themselves; more than five CNNs gain nothing more."""
+A ResNet's convolutions are large enough by themselves."""
 
 
-def networks_at_once(model: str) -> int:
-    """How many trainings of a model go into one job."""
-    return NETWORKS_AT_ONCE[MODELS[model].architecture]
+def networks_at_once(model: str, batch_size: int) -> int:
+    """How many trainings of a cell go into one job, at most."""
+    networks, pairs = AT_ONCE[MODELS[model].architecture]
+    return max(1, min(networks, pairs // batch_size))
 
 
 def do(job: Job) -> Report:
