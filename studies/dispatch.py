@@ -25,8 +25,9 @@ def cut_into_jobs(running: Running, seeds: Sequence[int], data_sha256: str) -> l
     """The jobs that train some seeds of a cell. A rerun is timed: it has all cores for itself."""
     stage = running.stage
     chosen = stage.cell(running.trial.params).hyperparameters
-    at_once, threads = 1, ALL_CORES
-    if not stage.is_rerun:
+    if stage.is_rerun:
+        at_once, threads = 1, ALL_CORES
+    else:
         at_once, threads = networks_at_once(stage.model, chosen.batch_size), 1
     groups = [tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
     return [

@@ -64,17 +64,22 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-AT_ONCE = {"MLP": (10, 1280), "CNN": (5, 256), "ResNet": (1, 128)}
-"""How many trainings of an architecture gain from going side by side, and how many pairs a step may
-have in all: as long as a CNN's maps stay in the processor's cache.
+NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
+"""How many trainings of an architecture gain from going side by side.
 
 A ResNet's convolutions are large enough by themselves."""
+
+CNN_PAIRS_AT_ONCE = 256
+"""Of how many pairs a step the maps stay in the processor's cache, over all CNNs side by side."""
 
 
 def networks_at_once(model: str, batch_size: int) -> int:
     """How many trainings of a cell go into one job, at most."""
-    networks, pairs = AT_ONCE[MODELS[model].architecture]
-    return max(1, min(networks, pairs // batch_size))
+    architecture = MODELS[model].architecture
+    networks = NETWORKS_AT_ONCE[architecture]
+    if architecture == "CNN":
+        networks = max(1, min(networks, CNN_PAIRS_AT_ONCE // batch_size))
+    return networks
 
 
 def do(job: Job) -> Report:
@@ -116,6 +121,6 @@ def _keep_freed_memory() -> None:
     except (OSError, AttributeError):  # not glibc
         return
     trim_threshold, mmap_threshold = -1, -3
-    # The most that glibc before 2.35 takes; the largest activation has 24 MB.
+    # The most that glibc before 2.35 takes; the largest activation has 9 MB.
     mallopt(mmap_threshold, 32 << 20)
     mallopt(trim_threshold, 1 << 30)

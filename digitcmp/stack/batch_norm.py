@@ -12,7 +12,7 @@ EPSILON, MOMENTUM = 1e-5, 0.1
 
 
 class BatchNorm:
-    """Batch normalisation, one image side at a time: `(H, W, sides * B, C)`, a pair's side by side.
+    """Batch normalisation, one image side at a time: `(H, W, pairs * sides, C)` to the same.
 
     Each side is normalised by its own mean and variance, and moves the running ones, as if its
     images had come alone. The maps are those of a convolution whose bias was left out.
@@ -20,7 +20,7 @@ class BatchNorm:
 
     def __init__(self, weight: Weight, bias: Weight, left_out: Tensor, sides: int) -> None:
         self.weight, self.bias, self.sides = weight, bias, sides
-        # A running mean with the bias, less the bias: so it starts off at minus the bias.
+        # PyTorch's running mean less the bias, which has no gradient and never moves.
         self.mean = -left_out.repeat(sides)
         self.variance = torch.ones_like(self.mean)
         # One after the other, the sides would move one mean and one variance. Here each has its
@@ -53,9 +53,8 @@ class BatchNorm:
 
     def _by_channel(self, maps: Tensor) -> Tensor:
         """Maps as PyTorch wants them, where the channels of each side are channels of their own."""
-        channels = self.sides * maps.shape[-1]
-        by_channel: Tensor = maps.flatten(2).unflatten(2, (-1, channels))
-        return by_channel.permute(0, 3, 1, 2)
+        height, width, _, channels = maps.shape
+        return maps.view(height, width, -1, self.sides * channels).permute(0, 3, 1, 2)
 
     def _of_all_sides(self, running: Tensor) -> Tensor:
         average = (self.shares * running.view(self.sides, -1)).sum(0)

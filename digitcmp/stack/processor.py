@@ -9,7 +9,7 @@ import torch
 
 @cache
 def matrix_products_lag() -> bool:
-    """Whether matrix products use but half the vectors that convolutions do.
+    """Whether matrix products use vectors half as wide as convolutions do.
 
     So it is on AMD's processors with AVX-512: MKL, which does the products, keeps to AVX2 there.
     """

@@ -1,6 +1,7 @@
-"""The other layers of a ResNet's trunk: each for one network, maps as `(H, W, B, C)`.
+"""The layers of a ResNet's trunk, but for convolutions by filtering and batch normalisation.
 
-B counts all images of a batch; those of a pair are neighbours.
+Each is for one network and takes maps as `(H, W, B, C)`, where B counts all images of a batch. If
+the network sees both sides of a pair, the two images are neighbours.
 """
 
 from collections.abc import Sequence
@@ -59,7 +60,11 @@ def _images_first(maps: Tensor) -> Tensor:
 
 
 class Residual:
-    """What a chain finds, added to its inputs, then a ReLU."""
+    """What a chain finds, added to its inputs, then a ReLU.
+
+    So the chain has to begin with a layer that leaves its inputs as they are, and to end with one
+    that leaves the gradient.
+    """
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -77,7 +82,7 @@ class Residual:
 class AveragePool:
     """The mean of every window, as a matrix product.
 
-    Rows and columns that fill none are left out.
+    `(14, 14, B, C)` to `(windows, windows, B, C)`; rows and columns that fill none are left out.
     """
 
     def __init__(self, size: int, dtype: torch.dtype) -> None:
@@ -87,19 +92,19 @@ class AveragePool:
         self.matrix = torch.kron(along_one, along_one)
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        means = torch.mm(self.matrix, inputs.flatten(2).flatten(0, 1))
+        means = torch.mm(self.matrix, inputs.view(SIZE**2, -1))
         return means.view(self.windows, self.windows, *inputs.shape[2:])
 
     def backward(self, gradient: Tensor) -> Tensor:
-        of_inputs = torch.mm(self.matrix.t(), gradient.flatten(2).flatten(0, 1))
+        of_inputs = torch.mm(self.matrix.t(), gradient.view(self.windows**2, -1))
         return of_inputs.view(SIZE, SIZE, *gradient.shape[2:])
 
 
 class EachNetwork:
     """The image layers of R networks, one after the other.
 
-    `(R, sides * B, C, H, W)`, as batches are, to `(R, sides * B, features)`. The layers have the
-    images of a pair side by side. They are so large that networks side by side would gain nothing.
+    `(R, sides * pairs, C, H, W)`, side by side as batches are, to `(R, sides * pairs, features)`.
+    The layers are so large that networks together would gain nothing.
     """
 
     def __init__(self, chains: Sequence[Chain], sides: int) -> None:

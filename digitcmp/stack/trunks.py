@@ -93,6 +93,7 @@ def _residual_layers(
     for layer in layers:
         match layer:
             case nn.Conv2d(in_channels=channels):
+                # The batch normalisation that follows has to know of the bias.
                 weight, left_out = parameters.of_module(layer, number)
                 built.append(PixelConvolution(weight) if channels <= 2 else convolution(weight))
             case nn.BatchNorm2d():

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from digitcmp.stack.layers import Weight
-from digitcmp.stack.winograd import Transforms, transforms
+from digitcmp.stack.winograd import transforms
 
 POINTS = (1 / 4, -1 / 4, 2 / 3, -2 / 3, 9 / 8, -9 / 8, 2.0, -2.0)
 """Where polynomials are multiplied, beside infinity.
 
 The best of some thousand that were tried: these round three and a half times as much as a plain
-convolution does, 0, 1, -1, 2, -2, 1/2, -1/2, 3 eight times.
+convolution does; 0, 1, -1, 2, -2, 1/2, -1/2 and 3 round eight times as much.
 """
 
 SIZE = 14
@@ -59,35 +59,37 @@ class Convolution:
 
 
 def _columns(transform: Tensor, maps: Tensor) -> Tensor:
-    """Transform the rows of maps; what each column of a kernel meets, `(3, rows, 14 * B, C)`.
+    """Transform the rows of maps, `(14, 14, B, C)`, by a matrix `(rows, 14)`.
 
-    On either side of a row is a column of zeros, which it shares with the next row.
+    Returns what each column of a kernel meets, `(3, rows, 14 * B, C)`. The three overlap in memory,
+    where each row lies between columns of zeros that it shares with its neighbours.
     """
     rows, step = len(transform), SIZE + 1
     images, channels = maps.shape[2:]
     padded = maps.new_empty(rows * step + 1, images, channels)
     padded[::step] = 0
-    column = images * channels
-    columns = padded.as_strided(
-        (3, rows, SIZE * images, channels), (column, step * column, channels, 1)
-    )
+    one = images * channels
+    columns = padded.as_strided((3, rows, SIZE * images, channels), (one, step * one, channels, 1))
     torch.mm(transform, maps.flatten(1), out=columns[1].flatten(1))
     return columns
 
 
 def _sum_of_products(columns: Tensor, kernel: Sequence[Tensor]) -> Tensor:
-    """Add up what the columns of a kernel, `(rows, C, C)` each, make of what they meet."""
+    """Add up what the columns of a kernel, `(rows, C, C)` each, make of what they meet.
+
+    Returns `(rows, 14 * B, C)`.
+    """
     products = torch.bmm(columns[0], kernel[0])
     for column in (1, 2):
-        torch.baddbmm(products, columns[column], kernel[column], out=products)
+        products.baddbmm_(columns[column], kernel[column])
     return products
 
 
-def _transforms_of_maps() -> Transforms:
-    """The transforms of all rows of a map, and of both axes of a kernel.
+def _transforms_of_maps() -> tuple[Tensor, Tensor, Tensor]:
+    """The transforms of all rows of a map, tile by tile, and of a kernel's rows.
 
-    Inputs `(18, 14)`, tile by tile, where rows of zeros above and below the map are left out;
-    outputs `(14, 18)`; the kernel `(3 * 18, 9)`, column by column.
+    Inputs `(18, 14)`, as the rows of zeros above and below a map are left out; the kernel
+    `(3 * 18, 9)`, column by column, once for each tile; outputs `(14, 18)`.
     """
     tile = transforms(POINTS)
     count, size = len(tile.inputs), len(tile.outputs)
@@ -98,4 +100,4 @@ def _transforms_of_maps() -> Transforms:
         inputs[rows : rows + count, columns : columns + count] = tile.inputs
     by_column = torch.kron(torch.eye(3), tile.kernel.repeat(tiles, 1))
     kernel = by_column.unflatten(1, (3, 3)).transpose(1, 2).flatten(1)
-    return Transforms(inputs[:, 1:-1], kernel, torch.block_diag(*[tile.outputs] * tiles))
+    return inputs[:, 1:-1], kernel, torch.block_diag(*[tile.outputs] * tiles)

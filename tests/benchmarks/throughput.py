@@ -117,8 +117,8 @@ def at_table_1(model: str) -> Hyperparameters:
 def flops(model: str, epochs: int) -> int:
     """Floating-point operations of one training of the plain loop: counted for a batch of its size.
 
-    Ours takes fewer multiplications for most convolutions: a quarter in a CNN, three sevenths in a
-    ResNet.
+    By filtering, ours takes fewer multiplications for most convolutions: a quarter in a CNN, three
+    sevenths in a ResNet.
     """
     chosen = at_table_1(model)
     size = chosen.batch_size
