@@ -111,11 +111,9 @@ class EachNetwork:
         self.chains, self.sides = chains, sides
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        by_side = inputs.unflatten(1, (self.sides, -1))
-        pixels = by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
         maps = [
-            chain.forward(images, training)
-            for chain, images in zip(self.chains, pixels, strict=True)
+            chain.forward(pixels, training)
+            for chain, pixels in zip(self.chains, self._positions_first(inputs), strict=True)
         ]
         by_image = torch.stack(maps).unflatten(3, (-1, self.sides))
         self.map_shape = by_image.shape[1:3]
@@ -123,8 +121,12 @@ class EachNetwork:
         return features.flatten(1, 2)
 
     def backward(self, gradient: Tensor) -> Tensor:
-        by_side = gradient.unflatten(1, (self.sides, -1)).unflatten(3, (-1, *self.map_shape))
-        maps = by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
-        for chain, of_map in zip(self.chains, maps, strict=True):
+        of_maps = self._positions_first(gradient.unflatten(2, (-1, *self.map_shape)))
+        for chain, of_map in zip(self.chains, of_maps, strict=True):
             chain.backward(of_map)
         return gradient
+
+    def _positions_first(self, batch: Tensor) -> Tensor:
+        """`(R, sides * pairs, C, H, W)` as `(R, H, W, pairs * sides, C)`, as the layers take it."""
+        by_side: Tensor = batch.unflatten(1, (self.sides, -1))
+        return by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
