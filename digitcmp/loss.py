@@ -2,13 +2,13 @@
 
 It is the binary cross entropy of the two comparison units against the one-hot target, averaged over
 units and pairs, plus `alpha` times the cross entropies of the two digits, each averaged over pairs.
-`alpha` is None for a model without an auxiliary loss.
+"Sigmoid, then BCE" is one function of the logits here.
 
-Source: the paper's loss section. Its "Softmax then cross entropy" is one function of the logits
-here, and so is its "Sigmoid then BCE".
+Source: the paper's loss section.
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,39 +16,70 @@ from torch.nn import functional
 
 from digitcmp.stack import Logits
 
-
-def gradient(logits: Logits, target: Logits, alpha: float | None) -> Logits:
-    """The gradient of each network's loss by its logits; `target` holds one-hot rows."""
-    pairs = target.comparison.shape[1]
-    sigmoid = _with_zero(logits.comparison).softmax(-1)[..., 1]
-    comparison = (sigmoid - target.comparison).div_(2 * pairs)
-    if alpha is None or logits.digits is None or target.digits is None:
-        return Logits(comparison, None)
-    digits = logits.digits.softmax(-1).sub_(target.digits).mul_(alpha / pairs)
-    return Logits(comparison, digits)
+AUXILIARY = ("softmax", "logits")
+"""What the auxiliary cross entropy may take for its logits, the paper's first."""
 
 
-def mean(logits: Logits, target: Logits, alpha: float | None) -> Tensor:
-    """The loss of each network, `(R,)`."""
-    yes_or_no = torch.stack((1 - target.comparison, target.comparison), -1)
-    comparison = _cross_entropy(_with_zero(logits.comparison), yes_or_no)
-    loss = _mean_per_network(comparison)
-    if alpha is not None and logits.digits is not None and target.digits is not None:
-        # Both digits count whole, and the mean halves them.
-        loss += 2 * alpha * _mean_per_network(_cross_entropy(logits.digits, target.digits))
-    return loss
+@dataclass(frozen=True)
+class Loss:
+    """A loss function of logits, one value for each network.
 
-
-def guessing(alpha: float | None) -> float:
-    """The loss of a network that knows nothing, whose logits are all equal.
-
-    A comparison unit then costs ln 2, and each of the two digits, one of ten classes, ln 10.
+    Raises ValueError for an `auxiliary` that is not in AUXILIARY.
     """
-    return math.log(2) + 2 * (alpha or 0.0) * math.log(10)
+
+    alpha: float | None
+    """Weight of the auxiliary loss; None for a model that has none, which is the same as 0."""
+    auxiliary: str = "softmax"
+    """What the auxiliary cross entropy takes for its logits.
+
+    `softmax`: the probabilities that a softmax makes of the ten units, so that there are two in a
+    row. That is the paper's: its branches end in a softmax, and PyTorch's CrossEntropyLoss has one
+    of its own. `logits`: the ten units themselves, as in textbooks.
+    """
+
+    def __post_init__(self) -> None:
+        if self.auxiliary not in AUXILIARY:
+            raise ValueError(f"auxiliary must be {' or '.join(AUXILIARY)}, not {self.auxiliary}")
+
+    def gradient(self, logits: Logits, target: Logits) -> Logits:
+        """Return the gradient of each network's loss by its logits; `target` has one-hot rows."""
+        pairs = target.comparison.shape[1]
+        sigmoid = _with_zero(logits.comparison).softmax(-1)[..., 1]
+        comparison = (sigmoid - target.comparison).div_(2 * pairs)
+        if not self.alpha or logits.digits is None or target.digits is None:
+            return Logits(comparison, None)
+        probabilities = logits.digits.softmax(-1)
+        if self.auxiliary == "logits":
+            digits = probabilities.sub_(target.digits)
+        else:
+            digits = probabilities.softmax(-1).sub_(target.digits).mul_(probabilities)
+            digits.addcmul_(probabilities, digits.sum(-1, keepdim=True), value=-1)
+        return Logits(comparison, digits.mul_(self.alpha / pairs))
+
+    def mean(self, logits: Logits, target: Logits) -> Tensor:
+        """Return the loss of each network, `(R,)`, averaged over its pairs."""
+        yes_or_no = torch.stack((1 - target.comparison, target.comparison), -1)
+        comparison = _cross_entropy(_with_zero(logits.comparison), yes_or_no)
+        loss = _mean_per_network(comparison)
+        if self.alpha and logits.digits is not None and target.digits is not None:
+            digits = logits.digits
+            if self.auxiliary == "softmax":
+                digits = digits.softmax(-1)
+            # Both digits count whole, and the mean halves them.
+            loss += 2 * self.alpha * _mean_per_network(_cross_entropy(digits, target.digits))
+        return loss
+
+    @property
+    def of_guessing(self) -> float:
+        """The loss of a network that knows nothing, whose logits are all equal.
+
+        A comparison unit then costs ln 2, and each of the two digits, one of ten classes, ln 10.
+        """
+        return math.log(2) + 2 * (self.alpha or 0.0) * math.log(10)
 
 
 def _with_zero(units: Tensor) -> Tensor:
-    """Sigmoid units as classes of two logits, zero and the unit's: `(..., 2)`.
+    """Return sigmoid units as classes of two logits, zero and the unit's: `(..., 2)`.
 
     PyTorch's sigmoid rounds an element by its place in the tensor (in a whole vector or in the rest
     after the last one), so that a network's bits would depend on the others in its stack. Softmax
@@ -63,4 +94,4 @@ def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
 
 def _mean_per_network(losses: Tensor) -> Tensor:
     # Each by itself, as the order of a sum depends on the shape of all that is summed at once.
-    return torch.stack([each.mean() for each in losses])
+    return torch.stack([of_network.mean() for of_network in losses])

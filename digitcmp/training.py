@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from digitcmp import loss
+from digitcmp.loss import Loss
 from digitcmp.models import OneBranch, TwoBranch, build
 from digitcmp.pairs import PooledDigits, pair_sets
 from digitcmp.stack import Adam, Stack, StackedPairs, concatenate
@@ -68,25 +68,30 @@ def train(
     digits: PooledDigits,
     seeds: Sequence[int],
     epochs: int,
+    auxiliary: str = "softmax",
 ) -> list[TrainingResult]:
-    """Train `model` once per seed, side by side, and give the results in the order of the seeds.
+    """Train `model` once per seed, side by side, and return the results in the order of the seeds.
 
     A seed fixes the pairs drawn, the initial weights and the shuffling. On one machine and with one
     thread (`torch.set_num_threads(1)`) its result is the same to the bit, whatever other seeds are
     given along. With several threads it may differ in the last bits: they share out the sums.
 
-    Raises KeyError for an unknown model.
+    `auxiliary` is what the auxiliary loss is made of, see `digitcmp.loss.Loss`. Without one, or at
+    alpha 0, it changes nothing, and an Auxsiamese model is the Siamese one, to the bit.
+
+    Raises KeyError for an unknown model, ValueError for an unknown auxiliary loss.
     """
+    loss = Loss(hyperparameters.alpha, auxiliary)
     sets = [pair_sets(digits, seed) for seed in seeds]
     stack = Stack([initial_model(model, seed) for seed in seeds])
     pairs = stack.pairs([each.train for each in sets])
     wall, cpu = time.perf_counter(), time.process_time()
-    curves = _fit(stack, pairs, hyperparameters, seeds, epochs)
+    curves = _fit(stack, pairs, hyperparameters, loss, seeds, epochs)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     tested = _accuracies(stack, stack.pairs([each.test for each in sets]))
     validated = _accuracies(stack, stack.pairs([each.validation for each in sets]))
     # False for a loss that is NaN, too.
-    sound = (curves <= HOPELESS * loss.guessing(hyperparameters.alpha)).all(1)
+    sound = (curves <= HOPELESS * loss.of_guessing).all(1)
     finite = sound & tested.isfinite() & validated.isfinite()
     return [
         TrainingResult(
@@ -109,9 +114,14 @@ def initial_model(name: str, seed: int) -> OneBranch | TwoBranch:
 
 
 def _fit(
-    stack: Stack, pairs: StackedPairs, chosen: Hyperparameters, seeds: Sequence[int], epochs: int
+    stack: Stack,
+    pairs: StackedPairs,
+    chosen: Hyperparameters,
+    loss: Loss,
+    seeds: Sequence[int],
+    epochs: int,
 ) -> Tensor:
-    """Train the stack; the mean training loss of each network in each epoch, `(R, epochs)`."""
+    """Train the stack; return each network's mean training loss of each epoch, `(R, epochs)`."""
     parameters = stack.parameters
     optimizer = Adam(parameters.values, parameters.gradients, chosen.learning_rate)
     shuffles = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -122,10 +132,10 @@ def _fit(
         seen = []
         for batch in pairs.batches(chosen.batch_size, order):
             logits = stack.forward(batch.images, training=True)
-            stack.backward(loss.gradient(logits, batch.target, chosen.alpha))
+            stack.backward(loss.gradient(logits, batch.target))
             optimizer.step()
             seen.append(logits)
-        curves.append(loss.mean(concatenate(seen), pairs.in_order(order), chosen.alpha))
+        curves.append(loss.mean(concatenate(seen), pairs.in_order(order)))
     return torch.stack(curves, 1)
 
 

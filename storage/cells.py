@@ -30,7 +30,8 @@ def deviation(value: str, mean: str) -> str:
 TRIALS = f"""
 labelled as (
     select study_id, {_label("experiment")} as experiment, {_label("model")} as model,
-        {_label("stage")} as stage, cast({_label("parameters")} as integer) as parameters
+        {_label("stage")} as stage, cast({_label("parameters")} as integer) as parameters,
+        cast({_label("guessing")} as double precision) as guessing
     from study_user_attributes group by study_id
 ),
 tried as (
@@ -81,3 +82,9 @@ MEASURED = f"""
         select intermediate_value as value, avg(intermediate_value) over () as mean {_REPEATS}
     ) d) as std_accuracy,
     (select count(intermediate_value) {_REPEATS}) as runs"""
+
+# An accuracy up to which a training was no better than guessing is kept with its study; older
+# studies have none.
+DEAD = f"""
+    case when guessing is not null then
+        (select count(*) {_REPEATS} and v.intermediate_value <= c.guessing) end as dead"""

@@ -21,6 +21,9 @@ from storage.urls import parse
 _LARGEST = 2**31 - 1
 """What an integer column of PostgreSQL holds."""
 
+_REQUIRED = [name for name in COLUMNS if name != "auxiliary"]
+"""Columns that files have always had."""
+
 _TYPES = {field.name: field.type for field in fields(TrainingRun)}
 
 
@@ -43,7 +46,7 @@ def trainings(path: Path) -> Iterator[TrainingRun]:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, strict=True)
             header = reader.fieldnames or ()
-            missing = [name for name in (*COLUMNS, "rerun_of") if name not in header]
+            missing = [name for name in (*_REQUIRED, "rerun_of") if name not in header]
             if missing:
                 raise BadTrainings(f"{path} holds no trainings: it lacks {', '.join(missing)}")
             for row in reader:
@@ -58,7 +61,10 @@ def trainings(path: Path) -> Iterator[TrainingRun]:
 
 def _training(row: Mapping[str, str], place: str) -> TrainingRun:
     try:
-        values = {name: _value(_TYPES[name], row[name]) for name in COLUMNS}
+        values = {name: _value(_TYPES[name], row[name]) for name in _REQUIRED}
+        # What there was before files had this column.
+        older = "logits" if values["alpha"] else ""
+        values["auxiliary"] = row.get("auxiliary", older) or None
         run = training_run(values)
     except (ValueError, TypeError) as error:
         raise BadTrainings(f"{place}: {error}") from error

@@ -24,7 +24,7 @@ select study_id, key, value_json from study_user_attributes order by study_id
 # Left: a cell that has not been told, or diverged, has no accuracies.
 _REPEATS = f"""
 with {CELLS}
-select experiment, model, stage, learning_rate, batch_size, alpha, state,
+select experiment, model, stage, learning_rate, batch_size, alpha, state, guessing,
     v.intermediate_value as accuracy
 from cells c left join trial_intermediate_values v on v.trial_id = c.trial_id
 order by experiment, model, stage, case when {RANKABLE} then 0 else 1 end, {RANKING}, v.step
@@ -109,8 +109,9 @@ def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
         values = tuple(row.accuracy for row in repeats if row.accuracy is not None)
         mean = fmean(values) if values else None
         deviation = stdev(values) if len(values) > 1 else None
-        *place, state = cell
-        known = (*place, mean, deviation, len(values), state, values)
+        *place, state, guessing = cell
+        dead = None if guessing is None else sum(value <= guessing for value in values)
+        known = (*place, mean, deviation, len(values), state, dead, values)
         yield RankedCell(*known)
 
 

@@ -47,6 +47,9 @@ class GridCell:
     runs: int
     state: str
     """Optuna's state of the trial, or DIVERGED."""
+    dead: int | None
+    """Of the runs, those that ended no better than guessing; None where an older version made the
+    study, which does not say what guessing gives."""
 
 
 @dataclass(frozen=True)

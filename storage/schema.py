@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 
 from storage.errors import explained
 
@@ -31,6 +31,7 @@ create table if not exists training_runs (
     loss_curve text not null,
     host text not null,
     started_at text not null,
+    auxiliary text,
     check ((status = 'ok') = (accuracy is not null))
 )
 """
@@ -39,6 +40,11 @@ create table if not exists training_runs (
 _INDEX = """
 create index if not exists training_runs_seconds
 on training_runs (status, model, batch_size, epochs, train_seconds)
+"""
+
+
+_OLDER_ROWS = """
+update training_runs set auxiliary = 'logits' where alpha <> 0
 """
 
 
@@ -71,6 +77,8 @@ class TrainingRun:
     host: str
     started_at: str
     """UTC, ISO 8601."""
+    auxiliary: str | None
+    """What the auxiliary loss was made of, `softmax` or `logits`; None where it has no weight."""
 
 
 COLUMNS = tuple(field.name for field in fields(TrainingRun))
@@ -85,8 +93,15 @@ on conflict (fingerprint) do nothing
 def create_tables(engine: Engine) -> None:
     """Create what is missing; keep what is there."""
     with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # By itself, Python's driver begins no transaction before it changes a table.
+            connection.exec_driver_sql("begin immediate")
         connection.execute(text(_TABLE))
         connection.execute(text(_INDEX))
+        columns = {column["name"] for column in inspect(connection).get_columns("training_runs")}
+        if "auxiliary" not in columns:
+            connection.execute(text("alter table training_runs add column auxiliary text"))
+            connection.execute(text(_OLDER_ROWS))
 
 
 def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:

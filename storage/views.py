@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Engine, text
 
-from storage.cells import CELLS, MEASURED, RANKABLE, RANKING, TRIALS, attribute, deviation
+from storage.cells import CELLS, DEAD, MEASURED, RANKABLE, RANKING, TRIALS, attribute, deviation
 
 _BEST_PARAMS = f"""
 with {CELLS},
@@ -19,7 +19,7 @@ from ranked c where place = 1
 
 GRID_CELLS = f"""
 with {CELLS}
-select experiment, model, stage, learning_rate, batch_size, alpha, {MEASURED}, state
+select experiment, model, stage, learning_rate, batch_size, alpha, {MEASURED}, state,{DEAD}
 from cells c
 """
 

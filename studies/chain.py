@@ -14,11 +14,12 @@ from storage.store import Store
 from studies.driver import Driver
 from studies.errors import UsageError
 from studies.grid import Grid, fail_unfinished
+from studies.paper import GUESSING
 from studies.protocol import Protocol, differences
 from studies.provenance import provenance
 from studies.racing import pruner
 from studies.records import Data
-from studies.stages import Stage, chain, make_stage
+from studies.stages import Stage, chain, make_stage, start
 from studies.winners import winner
 
 
@@ -41,7 +42,7 @@ def run_chain(driver: Driver, experiment: str, model: str, protocol: Protocol) -
     Stops after a stage with failed cells, as its winner is not certain. The driver knows them.
     """
     before: Stage | None = None
-    won: Hyperparameters | None = None
+    won = start(model, protocol)
     for name in chain(model, protocol):
         if before is not None:
             won = winner(driver.store.engine, before)
@@ -75,6 +76,7 @@ def open_study(
         "model": stage.model,
         "stage": stage.name,
         "parameters": MODELS[stage.model].parameters,
+        "guessing": GUESSING,
         "protocol": stage.protocol.stored(driver.data.sha256),
         "data": str(driver.data),
     }

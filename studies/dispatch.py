@@ -24,16 +24,14 @@ class Work:
 def cut_into_jobs(running: Running, seeds: Sequence[int], data_sha256: str) -> list[Job]:
     """The jobs that train some seeds of a cell. A rerun is timed: it has all cores for itself."""
     stage = running.stage
-    chosen = stage.cell(running.trial.params).hyperparameters
+    model, chosen = stage.trained_as(stage.cell(running.trial.params).hyperparameters)
     if stage.is_rerun:
         at_once, threads = 1, ALL_CORES
     else:
-        at_once, threads = networks_at_once(stage.model, chosen.batch_size), 1
+        at_once, threads = networks_at_once(model, chosen.batch_size), 1
     groups = [tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
-    return [
-        Job(stage.model, chosen, group, stage.protocol.epochs, data_sha256, threads)
-        for group in groups
-    ]
+    epochs, auxiliary = stage.protocol.epochs, stage.protocol.auxiliary
+    return [Job(model, chosen, group, epochs, auxiliary, data_sha256, threads) for group in groups]
 
 
 @dataclass

@@ -8,10 +8,9 @@ from digitcmp.training import Hyperparameters
 from storage.queries import grid_cells, recorded
 from studies.estimates import Estimates
 from studies.grid import Grid
-from studies.paper import PAPER
 from studies.protocol import ALPHAS, Protocol
 from studies.records import Data, fingerprints
-from studies.stages import Stage, chain, make_stage
+from studies.stages import Stage, chain, make_stage, published, start
 from studies.winners import winner
 
 
@@ -27,33 +26,47 @@ class StagePlan:
 
 
 def plan(
-    engine: Engine, experiment: str, model: str, protocol: Protocol, data: Data, times: Estimates
+    engine: Engine,
+    experiment: str,
+    model: str,
+    protocol: Protocol,
+    data: Data,
+    times: Estimates,
+    planned: set[str],
 ) -> list[StagePlan]:
     """Look ahead through the stages of a model.
 
     Where a stage's grid depends on a winner that is not known yet, the paper's stands in for it.
+    `planned` holds the fingerprints of trainings that run before, which count as recorded; those of
+    this model are added.
     """
     plans: list[StagePlan] = []
     before: Stage | None = None
     known = True
     for name in chain(model, protocol):
-        chosen = None
+        chosen = start(model, protocol)
         if before is not None:
             won = winner(engine, before) if known else None
             known = won is not None
-            chosen = won or _paper_winner(model)
+            chosen = won or published(model)
         before = make_stage(experiment, model, name, protocol, chosen)
-        plans.append(_plan(engine, before, data, times, known))
+        plans.append(_plan(engine, before, data, times, known, planned))
     return plans
 
 
-def _plan(engine: Engine, stage: Stage, data: Data, times: Estimates, known: bool) -> StagePlan:
+def _plan(
+    engine: Engine, stage: Stage, data: Data, times: Estimates, known: bool, planned: set[str]
+) -> StagePlan:
     cells = [stage.cell(parameters) for parameters in Grid(stage.search_space).cells()]
     if stage.is_race:
         given_up = _given_up(engine, stage)
         cells = [cell for cell in cells if cell.hyperparameters not in given_up]
     prints = [fingerprints(stage, cell, data.sha256).values() for cell in cells]
-    found = recorded(engine, [each for of_cell in prints for each in of_cell]) if known else {}
+    found: set[str] = set()
+    if known:
+        wanted = {fingerprint for of_cell in prints for fingerprint in of_cell}
+        found = planned | recorded(engine, wanted).keys()
+        planned |= wanted
     missing = [sum(each not in found for each in of_cell) for of_cell in prints]
     if stage.name == "alpha" and not known and stage.protocol.stage1_alpha in ALPHAS:
         # The winner to come has been trained with this alpha by then.
@@ -76,8 +89,3 @@ def _given_up(engine: Engine, stage: Stage) -> set[Hyperparameters]:
         for cell in cells
         if cell.state == "PRUNED"
     }
-
-
-def _paper_winner(model: str) -> Hyperparameters:
-    published = PAPER[model]
-    return Hyperparameters(published.learning_rate, published.batch_size, published.alpha)

@@ -27,10 +27,14 @@ MOST = 10_000
 
 
 CHOICES = {
+    "auxiliary": ("softmax", "logits"),
     "select_on": ("test", "validation"),
-    "search": ("two-stage", "joint"),
+    "search": ("two-stage", "joint", "published"),
     "rank_by": ("mean", "lower-bound"),
 }
+
+OLDER: dict[str, Any] = {"auxiliary": "logits"}
+"""Settings that older studies did not store, and what they were trained with."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +50,18 @@ class Protocol:
     reruns: int = 10
     """Fresh trainings of the winner, on the seeds after those of the paper's ten repeats."""
     data: str = "mnist-sample"
-    stage1_alpha: float = 1.0
+    auxiliary: str = "softmax"
+    """What the auxiliary cross entropy takes for its logits: the probabilities of a `softmax`, as
+    in the paper, or the ten units themselves, `logits`. See `digitcmp.loss.Loss`."""
+    stage1_alpha: float = 0.0
     """Weight of the auxiliary loss while learning rate and batch size are searched.
-    Where we depart from the paper: it does not say which it used."""
+    The paper does not say which it used. Source: its authors' public code, which gives none."""
     select_on: str = "test"
     """Pairs on which cells compete: the paper's `test`, or `validation`, which keeps the test pairs
     for the reruns."""
     search: str = "two-stage"
-    """The paper's two grids, one after the other, or their product at once: `joint`."""
+    """The paper's two grids, one after the other; their product at once, `joint`; or no search at
+    all, `published`: the settings of the paper's Table I are rerun."""
     rank_by: str = "mean"
     """What makes a cell the best: its `mean` accuracy, or a `lower-bound`, which is one standard
     error below it."""
@@ -79,8 +87,16 @@ class Protocol:
                 f"racing gives up a cell after {FIRST_REPEATS} repeats at the earliest: it needs "
                 f"more of them, not {self.repeats}"
             )
-        if self.search == "joint" and self.stage1_alpha != 1.0:
+        if self.search == "joint" and self.stage1_alpha != Protocol.stage1_alpha:
             raise UsageError("stage1-alpha has no meaning in a joint search, which tries all")
+        if self.search == "published":
+            for name in ("repeats", "stage1_alpha", "select_on", "rank_by", "racing"):
+                if getattr(self, name) != getattr(Protocol, name):
+                    option = name.replace("_", "-")
+                    raise UsageError(
+                        f"{option} has no meaning where nothing is searched: leave "
+                        "it out, or search with two-stage or joint"
+                    )
 
     @property
     def repeat_seeds(self) -> range:
@@ -120,9 +136,9 @@ def _named(name: str, value: object) -> str:
 def differences(stored: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
     """Say field by field where the protocol of a study differs from the one asked for.
 
-    A setting that came after the study was made has its default there.
+    A setting that came after the study was made has its default there, or what OLDER says.
     """
-    stored = asdict(Protocol()) | stored
+    stored = asdict(Protocol()) | OLDER | stored
     for name in sorted(stored.keys() | asked.keys()):
         if stored.get(name) != asked.get(name):
             yield f"{name}: stored {stored.get(name)}, asked {asked.get(name)}"

@@ -32,20 +32,30 @@ def fingerprints(stage: Stage, cell: Cell, data_sha256: str) -> dict[int, str]:
 
     A search may use a training of any other study. A rerun is fresh: its study is part of it.
     """
-    known = asdict(cell.hyperparameters) | {
-        "model": stage.model,
+    model, chosen = stage.trained_as(cell.hyperparameters)
+    known = asdict(chosen) | {
+        "model": model,
         "epochs": stage.protocol.epochs,
         "pairs": PAIRS,
         "data": data_sha256,
-        "method": METHODS[MODELS[stage.model].architecture],
+        "method": METHODS[MODELS[model].architecture],
         "study": stage.study_name if stage.is_rerun else None,
     }
+    auxiliary = auxiliary_of(chosen.alpha, stage.protocol.auxiliary)
+    if auxiliary == "softmax":
+        # The other one, and none, are what older trainings had: they are used again.
+        known["auxiliary"] = auxiliary
     return {
         seed: hashlib.sha256(
             json.dumps(known | {"seed": seed}, sort_keys=True).encode()
         ).hexdigest()
         for seed in cell.seeds
     }
+
+
+def auxiliary_of(alpha: float | None, auxiliary: str) -> str | None:
+    """Return what the auxiliary loss of a training is made of, None where it has no weight."""
+    return auxiliary if alpha else None
 
 
 def training_runs(
@@ -69,4 +79,5 @@ def training_runs(
             loss_curve=result.loss_curve,
             host=report.host,
             started_at=report.started_at,
+            auxiliary=auxiliary_of(job.hyperparameters.alpha, job.auxiliary),
         )

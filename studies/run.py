@@ -49,6 +49,9 @@ def run(
     artifact_dir: Annotated[
         Path | None, typer.Option(help="Folder of the figures, if not one beside the store.")
     ] = None,
+    auxiliary: Annotated[
+        str, typer.Option(metavar="softmax|logits", help="What the auxiliary loss is made of.")
+    ] = DEFAULT.auxiliary,
     stage1_alpha: Annotated[
         float, typer.Option(help="Weight of the auxiliary loss in the first stage.")
     ] = DEFAULT.stage1_alpha,
@@ -56,7 +59,10 @@ def run(
         str, typer.Option(metavar="test|validation", help="Pairs on which cells compete.")
     ] = DEFAULT.select_on,
     search: Annotated[
-        str, typer.Option(metavar="two-stage|joint", help="One grid after the other, or all.")
+        str,
+        typer.Option(
+            metavar="two-stage|joint|published", help="Two grids, all at once, or Table I."
+        ),
     ] = DEFAULT.search,
     rank_by: Annotated[
         str, typer.Option(metavar="mean|lower-bound", help="What makes a cell the best.")
@@ -75,7 +81,16 @@ def run(
         from studies.service import Settings, run_models
 
         protocol = Protocol(
-            epochs, repeats, reruns, data, stage1_alpha, select_on, search, rank_by, racing
+            epochs,
+            repeats,
+            reruns,
+            data,
+            auxiliary,
+            stage1_alpha,
+            select_on,
+            search,
+            rank_by,
+            racing,
         )
         settings = Settings(storage, experiment, protocol, workers, cluster, data_dir, artifact_dir)
         failed = run_models(models, settings, console)

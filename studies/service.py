@@ -95,10 +95,13 @@ def run_models(models: Sequence[str], settings: Settings, console: Console) -> l
         with open_store(settings.storage, lock) as store:
             check_protocol(store, experiment, protocol, data)
             times = Estimates(store.engine, workers)
+            planned: set[str] = set()
             plans = [
-                each
+                of_stage
                 for model in models
-                for each in plan(store.engine, experiment, model, protocol, data, times)
+                for of_stage in plan(
+                    store.engine, experiment, model, protocol, data, times, planned
+                )
             ]
             _announce(console, experiment, plans)
             expected = {each.stage.study_name: each.seconds for each in plans}

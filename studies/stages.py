@@ -1,10 +1,11 @@
-"""The chain of studies of a model: lr-batch -> alpha -> rerun, or joint -> rerun."""
+"""The chain of studies of a model: lr-batch -> alpha -> rerun, joint -> rerun, or rerun alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digitcmp.models import MODELS
 from digitcmp.training import Hyperparameters
 from studies.grid import Value
+from studies.paper import PAPER, trained_as
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
 
 JOINT = "joint"
@@ -66,6 +67,13 @@ class Stage:
             return Cell(chosen, (int(parameters["seed"]),))
         return Cell(chosen, tuple(self.protocol.repeat_seeds))
 
+    def trained_as(self, chosen: Hyperparameters) -> tuple[str, Hyperparameters]:
+        """Return what a worker trains for a cell: reruns their own, searches what they share."""
+        if self.is_rerun:
+            return self.model, chosen
+        model, alpha = trained_as(self.model, chosen.alpha)
+        return model, replace(chosen, alpha=alpha)
+
 
 def study_name(experiment: str, model: str, stage: str) -> str:
     """The name of the Optuna study of a stage."""
@@ -74,15 +82,28 @@ def study_name(experiment: str, model: str, stage: str) -> str:
 
 def chain(model: str, protocol: Protocol) -> tuple[str, ...]:
     """The names of a model's stages, in order."""
+    if protocol.search == "published":
+        return (RERUN,)
     if protocol.search == "joint":
         return (JOINT, RERUN)
     return ("lr-batch", "alpha", RERUN) if MODELS[model].auxiliary_loss else ("lr-batch", RERUN)
 
 
+def start(model: str, protocol: Protocol) -> Hyperparameters | None:
+    """What a model's first stage starts from: None, but for the paper's settings without search."""
+    return published(model) if protocol.search == "published" else None
+
+
+def published(model: str) -> Hyperparameters:
+    """The paper's winner. Source: Table I."""
+    table_1 = PAPER[model]
+    return Hyperparameters(table_1.learning_rate, table_1.batch_size, table_1.alpha)
+
+
 def make_stage(
     experiment: str, model: str, name: str, protocol: Protocol, winner: Hyperparameters | None
 ) -> Stage:
-    """The stage called `name`; `winner` is that of the stage before, None for the first."""
+    """The stage called `name`; `winner` is what it starts from, None where it starts afresh."""
     space: dict[str, list[Value]]
     if winner is None:
         space = {"learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES)}

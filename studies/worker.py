@@ -41,6 +41,7 @@ class Job:
     hyperparameters: Hyperparameters
     seeds: tuple[int, ...]
     epochs: int
+    auxiliary: str
     data_sha256: str
     threads: int
 
@@ -91,7 +92,7 @@ def do(job: Job) -> Report:
     torch.set_flush_denormal(True)
     _keep_freed_memory()
     digits = _data[job.data_sha256]
-    results = train(job.model, job.hyperparameters, digits, job.seeds, job.epochs)
+    results = train(job.model, job.hyperparameters, digits, job.seeds, job.epochs, job.auxiliary)
     return Report(results, threads, socket.gethostname(), started_at)
 
 

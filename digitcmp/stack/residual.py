@@ -33,32 +33,6 @@ class PixelConvolution:
         return gradient
 
 
-class DirectConvolution:
-    """What `winograd_rows.Convolution` does, by PyTorch's own convolutions."""
-
-    def __init__(self, weight: Weight) -> None:
-        self.weight = weight
-
-    def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        self.images = _images_first(inputs)
-        outputs = torch.conv2d(self.images, self.weight.value, padding=1)
-        return outputs.permute(2, 3, 0, 1).contiguous()
-
-    def backward(self, gradient: Tensor) -> Tensor:
-        of_images, of_weight, _ = torch.ops.aten.convolution_backward(
-            _images_first(gradient), self.images, self.weight.value, None, [1, 1], [1, 1], [1, 1],
-            False, [0, 0], 1, [True, True, False],
-        )  # fmt: skip
-        self.weight.gradient.copy_(of_weight)
-        of_inputs: Tensor = of_images.permute(2, 3, 0, 1)
-        return of_inputs.contiguous()
-
-
-def _images_first(maps: Tensor) -> Tensor:
-    """`(B, C, H, W)`, in the channels-last memory that PyTorch's convolutions are fastest in."""
-    return maps.permute(2, 3, 0, 1).contiguous(memory_format=torch.channels_last)
-
-
 class Residual:
     """What a chain finds, added to its inputs, then a ReLU.
 

@@ -11,14 +11,7 @@ from digitcmp.stack.batch_norm import BatchNorm
 from digitcmp.stack.layers import Chain, Flatten, Layer, Linear, ReLU
 from digitcmp.stack.parameters import Parameters
 from digitcmp.stack.patches import PooledPatches, patches
-from digitcmp.stack.processor import matrix_products_lag
-from digitcmp.stack.residual import (
-    AveragePool,
-    DirectConvolution,
-    EachNetwork,
-    PixelConvolution,
-    Residual,
-)
+from digitcmp.stack.residual import AveragePool, EachNetwork, PixelConvolution, Residual
 from digitcmp.stack.winograd_pooled import PooledWinograd
 from digitcmp.stack.winograd_rows import Convolution
 
@@ -88,14 +81,13 @@ def _residual_layers(
     layers: Iterable[nn.Module], parameters: Parameters, number: int, sides: int
 ) -> list[Layer]:
     """The image layers of one network of a ResNet."""
-    convolution = DirectConvolution if matrix_products_lag() else Convolution
     built: list[Layer] = []
     for layer in layers:
         match layer:
             case nn.Conv2d(in_channels=channels):
                 # The batch normalisation that follows has to know of the bias.
                 weight, left_out = parameters.of_module(layer, number)
-                built.append(PixelConvolution(weight) if channels <= 2 else convolution(weight))
+                built.append(PixelConvolution(weight) if channels <= 2 else Convolution(weight))
             case nn.BatchNorm2d():
                 weight, bias = parameters.of_module(layer, number)
                 built.append(BatchNorm(weight, bias, left_out.value, sides))
