@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
 from studies.edges import edges
-from studies.paper import PAPER
+from studies.paper import GUESSING, PAPER
 from studies.stages import Stage, chain
 from studies.wording import plus_minus
 
@@ -26,7 +26,7 @@ def search_note(
     parts = [
         f"Searches {_space(stage)}. A cell is {stage.trainings_per_cell} trainings: their mean "
         f"{stage.protocol.select_on} accuracy{_less(stage)} decides.{start}",
-        f"**{done} of {total} cells done**{_of_them(cells)}. {_next(stage)}",
+        f"**{done} of {total} cells done**{_of_them(cells)}.{_dead(cells)} {_next(stage)}",
     ]
     if best is not None and best.mean_accuracy is not None:
         rows = [
@@ -39,6 +39,8 @@ def search_note(
                 plus_minus(published.accuracy, published.accuracy_deviation, 3),
             ),
         ]
+        if best.dead:
+            rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
         title = "winner" if done == total else "best so far"
         parts.append(_table((f"{title}: {trial}", *TITLES), rows))
         last = list(edges(stage.search_space, best))
@@ -57,8 +59,8 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
     result = next((each for each in results if each.model == stage.model), None)
     done = result.reruns if result else 0
     parts = [
-        f"Trains the winner afresh on seeds {seeds[0]} to {seeds[-1]}, one at a time with all "
-        f"cores, to measure its accuracy and its training time.{start}",
+        f"Trains {_rerun_what(stage)} afresh on seeds {seeds[0]} to {seeds[-1]}, one at a time "
+        f"with all cores, to measure its accuracy and its training time.{start}",
         f"**{done} of {len(seeds)} reruns done.** {_next(stage)}",
     ]
     if result is not None:
@@ -80,6 +82,11 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
     return "\n\n".join(parts)
 
 
+def _rerun_what(stage: Stage) -> str:
+    searched = stage.protocol.search != "published"
+    return "the winner" if searched else "this model at the settings of the paper's Table I"
+
+
 def _less(stage: Stage) -> str:
     return ", less one standard error," * (stage.protocol.rank_by == "lower-bound")
 
@@ -87,8 +94,20 @@ def _less(stage: Stage) -> str:
 def _of_them(cells: Sequence[GridCell]) -> str:
     states = {"DIVERGED": "diverged", "PRUNED": "given up in the race"}
     counts = {state: sum(cell.state == state for cell in cells) for state in states}
-    said = [f"{count} of them {states[state]}" for state, count in counts.items() if count]
-    return "".join(f", {each}" for each in said)
+    parts = [f"{count} of them {states[state]}" for state, count in counts.items() if count]
+    return "".join(f", {part}" for part in parts)
+
+
+def _dead(cells: Sequence[GridCell]) -> str:
+    """Return a sentence on trainings that learned nothing; nothing where there are none."""
+    dead = sum(cell.dead or 0 for cell in cells)
+    if not dead:
+        return ""
+    where = sum(bool(cell.dead) for cell in cells)
+    return (
+        f" {dead} training{'s' * (dead > 1)} in {where} cell{'s' * (where > 1)} ended no better "
+        f"than guessing (accuracy up to {GUESSING:g}), and count{'s' * (dead == 1)} like any other."
+    )
 
 
 def _space(stage: Stage) -> str:

@@ -61,7 +61,8 @@ def run(
     search: Annotated[
         str,
         typer.Option(
-            metavar="two-stage|joint|published", help="Two grids, all at once, or Table I."
+            metavar="two-stage|joint|published",
+            help="Two grids, one grid, or none: rerun the paper's winners.",
         ),
     ] = DEFAULT.search,
     rank_by: Annotated[

@@ -30,19 +30,30 @@ def show_results(
 def ordered_results(
     storage: str, experiment: str | None, models: Sequence[str]
 ) -> tuple[list[BestParams], dict[tuple[str, str], ModelResult]]:
-    """The winners of some models, by experiment and in the paper's order; results by both.
+    """Return the winners of some models, by experiment in the paper's order; results by both.
+
+    A model that was rerun without a search is there with the settings of its reruns.
 
     Raises StoreError where the store cannot be read.
     """
     engine = open_reader(storage)
     try:
-        winners = [each for each in best_params(engine, experiment) if each.model in models]
-        results = model_results(engine, experiment)
+        winners = best_params(engine, experiment)
+        results = {
+            (each.experiment, each.model): each for each in model_results(engine, experiment)
+        }
     finally:
         engine.dispose()
+    searched = {(each.experiment, each.model) for each in winners}
+    winners += [
+        BestParams(*name, result.learning_rate, result.batch_size, result.alpha, None, None, 0)
+        for name, result in results.items()
+        if name not in searched
+    ]
     order = list(PAPER)
+    winners = [each for each in winners if each.model in models]
     winners.sort(key=lambda each: (each.experiment, order.index(each.model)))
-    return winners, {(each.experiment, each.model): each for each in results}
+    return winners, results
 
 
 def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult]) -> Iterator[str]:
@@ -60,7 +71,7 @@ def _table(winners: list[BestParams], results: dict[tuple[str, str], ModelResult
                 f"{best.learning_rate:g}",
                 str(best.batch_size),
                 "-" if best.alpha is None else f"{best.alpha:g}",
-                f"{best.mean_accuracy:.4f}",
+                "" if best.mean_accuracy is None else f"{best.mean_accuracy:.4f}",
                 plus_minus(result.mean_accuracy, result.std_accuracy, 3) if result else "",
                 plus_minus(published.accuracy, published.accuracy_deviation, 3),
                 _seconds(result) if result else "",

@@ -37,6 +37,8 @@ class StandIn:
         fault = self.faults.get((chosen.learning_rate, chosen.batch_size))
         known = [job.model, chosen.learning_rate, chosen.batch_size, chosen.alpha]
         entry = [job.threads, *known, list(job.seeds)]
+        with (self.folder / "auxiliaries").open("a") as asked:
+            asked.write(job.auxiliary + "\n")
         self._note("begin", entry)
         self._go_wrong(fault)
         time.sleep(self.seconds)
@@ -66,6 +68,10 @@ class StandIn:
         """Threads, model, learning rate, batch size, alpha and seeds of each job that began or
         came to its end."""
         return [line[1:] for line in self.diary() if line[0] == when]
+
+    def auxiliaries(self) -> list[str]:
+        """Which auxiliary losses were asked for, each once, in the order of the first time."""
+        return list(dict.fromkeys((self.folder / "auxiliaries").read_text().splitlines()))
 
     def diary(self) -> list[list[object]]:
         path = self.folder / "diary"

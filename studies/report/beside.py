@@ -1,4 +1,4 @@
-"""Experiments side by side that differ only in how they choose a winner."""
+"""Experiments side by side that differ in one setting: a way to choose, or the auxiliary loss."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from storage.measurements import RankedCell
 from studies.report.effects import paired
 from studies.report.markdown import estimate, gap, parameters, table
-from studies.report.results import VARIANTS, ModelRun
+from studies.report.results import PUBLISHED, VARIANTS, ModelRun
 from studies.report.searching import Rows, accuracies_on_test, optimism, winners_lead
 from studies.report.statistics import Gap, difference
 
@@ -17,7 +17,12 @@ MEANING = {
     "winner's cell, paired by seed: what searching in two stages lost there.",
     "rank_by": "A lower bound prefers cells whose repeats agree.",
     "racing": "Racing gives up cells that fall behind: it trains less.",
+    "auxiliary": "What the paper's second softmax costs: `softmax` is its auxiliary loss, a "
+    "softmax and then a cross entropy that has one of its own; `logits` is without the first one.",
 }
+
+USUAL = {**VARIANTS, "auxiliary": "softmax"}
+"""The paper's way of each setting."""
 
 MORE = {"select_on": ("optimism",), "racing": ("trainings",)}
 """What else is shown of both."""
@@ -25,7 +30,7 @@ MORE = {"select_on": ("optimism",), "racing": ("trainings",)}
 
 @dataclass(frozen=True)
 class Counterparts:
-    """Two experiments whose protocols differ in one way of choosing only."""
+    """Two experiments whose protocols differ in one setting only."""
 
     field: str
     usual: str
@@ -40,15 +45,17 @@ def counterparts(runs: Sequence[ModelRun]) -> Iterator[Counterparts]:
     for run in runs:
         by_name.setdefault(run.experiment, {})[run.model] = run
     protocols = {name: next(iter(of.values())).protocol for name, of in by_name.items()}
-    for field, usual in VARIANTS.items():
+    for field, usual in USUAL.items():
         for first, one in protocols.items():
             for second, other in protocols.items():
                 differing = [k for k in one.keys() | other.keys() if one.get(k) != other.get(k)]
-                if differing == [field] and one[field] == usual:
+                is_search = field != "search" or other[field] != PUBLISHED
+                if differing == [field] and one[field] == usual and is_search:
                     pairs = [
                         (run, by_name[second][model])
                         for model, run in by_name[first].items()
                         if model in by_name[second]
+                        and (field != "auxiliary" or run.has_alpha)
                         and not run.missing
                         and not by_name[second][model].missing
                     ]
@@ -65,7 +72,7 @@ def beside_section(runs: Sequence[ModelRun], rows: Rows) -> str | None:
     if not parts:
         return None
     intro = (
-        "Experiments that differ in one way of choosing only. Accuracies are those of the reruns; "
+        "Experiments that differ in one setting only. Accuracies are those of the reruns; "
         "their differences are paired by seed, with 95% bootstrap intervals."
     )
     return "\n\n".join([intro, *parts])

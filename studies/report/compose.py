@@ -64,7 +64,7 @@ def compose(
         "The settings that won:",
         settings_table(chosen),
         "## At the paper's own settings",
-        replication_section(chosen),
+        replication_section(runs, chosen),
         "## Effects of weight sharing and of the auxiliary loss",
         *shown("Effects on test accuracy, with intervals", pictures.ACCURACY_EFFECTS),
         *shown("Effects on training time, with intervals", pictures.SECONDS_EFFECTS),
@@ -77,7 +77,7 @@ def compose(
     ]
     beside = beside_section(runs, trainings)
     if beside:
-        parts += ["## Ways to choose a winner", beside]
+        parts += ["## Other ways", beside]
     parts += ["## How this was measured", METHOD, provenance_section(runs, trainings)]
     markdown = "\n\n".join(parts) + "\n"
     return Report(
@@ -109,8 +109,8 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> list
     )
     if apart:
         said.append(
-            f"**Trained otherwise, so not mixed in**: {', '.join(apart)} (other epochs, pairs or "
-            "data)."
+            f"**Trained otherwise, so not mixed in**: {', '.join(apart)} (another "
+            "auxiliary loss, other epochs, pairs or data)."
         )
     return said
 

@@ -6,13 +6,10 @@ from storage.queries import ModelResult
 from studies.paper import PAPER
 from studies.report.markdown import listed, parameters, table
 from studies.report.results import ModelRun
-from studies.report.statistics import Gap, unpaired_gap
+from studies.report.statistics import SIGNIFICANT, Gap, holm, unpaired_gap, welch
 from studies.wording import plus_minus
 
 PAPER_RERUNS = 10
-
-NOISE = 2.0
-"""Standard errors beyond which a difference is marked."""
 
 FAR = 0.03
 """Of accuracy: a difference beyond it needs an explanation."""
@@ -21,8 +18,9 @@ RESTLESS = 0.25
 """Of the mean: seconds that spread further were not taken on a machine at rest."""
 
 MARKS = (
-    f"† differs from the paper's by more than {NOISE:g} standard errors, from both standard "
-    f"deviations and numbers of trainings; ‡ differs by more than {FAR:g}; § seconds "
+    "† differs from the paper's by more than noise explains, by Welch's test on both means, with "
+    f"Holm's correction for all models of the table, p < {SIGNIFICANT:g}; ‡ differs by more than "
+    f"{FAR:g}; § seconds "
     f"whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed the machine "
     "down, and they tell little."
 )
@@ -37,10 +35,23 @@ def against_paper(result: ModelResult) -> Gap:
     )
 
 
-def is_beyond_noise(result: ModelResult) -> bool:
-    """Whether a difference from the paper's accuracy is more than noise; one rerun can't tell."""
-    errors = against_paper(result).in_errors
-    return errors is not None and abs(errors) > NOISE
+def beyond_noise(results: Sequence[ModelResult]) -> set[str]:
+    """Return the models whose accuracy differs from the paper's by more than noise explains.
+
+    Of twelve models that do not differ, one or none is beyond two standard errors in most cases:
+    the tests are corrected for their number. A single rerun cannot tell.
+    """
+    p_values = []
+    for result in results:
+        published = PAPER[result.model]
+        ours = result.mean_accuracy, result.std_accuracy, result.reruns
+        theirs = published.accuracy, published.accuracy_deviation, PAPER_RERUNS
+        p_values.append(welch(ours, theirs))
+    return {
+        result.model
+        for result, p in zip(results, holm(p_values), strict=True)
+        if p is not None and p < SIGNIFICANT
+    }
 
 
 def is_far(result: ModelResult) -> bool:
@@ -57,7 +68,8 @@ def is_restless(result: ModelResult) -> bool:
 def agreement(runs: Mapping[str, ModelRun]) -> str:
     """Say in a sentence where our accuracies are not the paper's."""
     results = [run.result for run in runs.values()]
-    beyond = [each for each in results if is_beyond_noise(each)]
+    marked = beyond_noise(results)
+    beyond = [each for each in results if each.model in marked]
     far = [each for each in results if is_far(each)]
     parts = [f"{len(results) - len(beyond)} of {len(results)} accuracies lie within noise of it"]
     single = [each.model for each in results if against_paper(each).in_errors is None]
@@ -77,15 +89,17 @@ def _named(results: Sequence[ModelResult]) -> str:
 
 def headline_table(runs: Mapping[str, ModelRun]) -> str:
     """Fig. 3: accuracy and seconds of the reruns, the paper's beside them."""
+    marked = beyond_noise([run.result for run in runs.values()])
     mixed = len({run.experiment for run in runs.values()}) > 1
     titles = ("model", "accuracy", "the paper's", "difference", "", "seconds", "", "the paper's")
     rows = [
-        (*_result_row(run.result), *([run.experiment] if mixed else [])) for run in runs.values()
+        (*_result_row(run.result, run.model in marked), *([run.experiment] if mixed else []))
+        for run in runs.values()
     ]
     return table((*titles, *["experiment"] * mixed), rows)
 
 
-def _result_row(result: ModelResult) -> tuple[str, ...]:
+def _result_row(result: ModelResult, is_beyond_noise: bool) -> tuple[str, ...]:
     published = PAPER[result.model]
     seconds = result.mean_train_seconds
     return (
@@ -93,7 +107,7 @@ def _result_row(result: ModelResult) -> tuple[str, ...]:
         plus_minus(result.mean_accuracy, result.std_accuracy, 3),
         plus_minus(published.accuracy, published.accuracy_deviation, 3),
         f"{against_paper(result).value:+.3f}",
-        "†" * is_beyond_noise(result) + "‡" * is_far(result),
+        "†" * is_beyond_noise + "‡" * is_far(result),
         "-" if seconds is None else plus_minus(seconds, result.std_train_seconds, 2),
         "§" * is_restless(result),
         plus_minus(published.seconds, published.seconds_deviation, 1),

@@ -1,91 +1,140 @@
-"""The section on the paper's own settings: what our searches gave there."""
+"""The section on the paper's own settings: what the same models gave us there."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from storage.measurements import RankedCell
 from studies.paper import PAPER
 from studies.report.headline import FAR, PAPER_RERUNS, against_paper, is_far
 from studies.report.markdown import gap, parameters, table
-from studies.report.results import ModelRun
+from studies.report.results import PUBLISHED, ModelRun
 from studies.report.statistics import Gap, unpaired_gap
 from studies.wording import plus_minus
 
 
 @dataclass(frozen=True)
 class Replication:
-    """A model at the paper's learning rate and batch size, and the alpha nearest to the paper's."""
+    """A model at the paper's learning rate and batch size, and at its alpha or the nearest to it.
+
+    Accuracies are on test pairs.
+    """
 
     run: ModelRun
-    cell: RankedCell
+    settings: str
+    mean: float
+    deviation: float | None
+    count: int
+    is_rerun: bool
+    """Whether the paper's settings were trained afresh, or else a search came by."""
 
     @property
     def against_paper(self) -> Gap:
         """Our mean accuracy there minus the paper's, with the standard error of both."""
         published = PAPER[self.run.model]
         return unpaired_gap(
-            (self.cell.mean_accuracy or 0.0, self.cell.std_accuracy, self.cell.runs),
+            (self.mean, self.deviation, self.count),
             (published.accuracy, published.accuracy_deviation, PAPER_RERUNS),
         )
 
-
-def replications(runs: Iterable[ModelRun]) -> Iterator[Replication]:
-    """Yield what searches on test pairs measured where the paper's winners are."""
-    for run in runs:
-        published = PAPER[run.model]
-        there = [
-            cell
-            for cells in run.cells.values()
-            for cell in cells
-            if cell.state == "COMPLETE"
-            and (cell.learning_rate, cell.batch_size)
-            == (published.learning_rate, published.batch_size)
-        ]
-        if there and run.protocol["select_on"] == "test":
-            wanted = published.alpha or 0.0
-            yield Replication(run, min(there, key=lambda cell: abs((cell.alpha or 0.0) - wanted)))
+    @property
+    def source(self) -> str:
+        """What was measured, in words."""
+        kind = "reruns" if self.is_rerun else "repeats of a cell"
+        auxiliary = f", {self.run.protocol['auxiliary']}" if self.run.has_alpha else ""
+        return f"{self.count} {kind}{auxiliary}"
 
 
-def replication_section(runs: Mapping[str, ModelRun]) -> str:
+def replications(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[Replication]:
+    """Yield one for each model that has one, in the paper's order.
+
+    Reruns at the paper's settings come before the cells of the searches in `chosen`, and among them
+    those under its own auxiliary loss.
+    """
+    usual = {run.comparable for run in chosen.values()}
+    for model in PAPER:
+        reruns = [
+            run
+            for run in runs
+            if run.model == model and run.protocol["search"] == PUBLISHED
+            and not run.missing and run.comparable in usual
+        ]  # fmt: skip
+        reruns.sort(key=lambda run: run.protocol["auxiliary"] != "softmax")
+        if reruns:
+            yield _of_reruns(reruns[0])
+        elif model in chosen:
+            yield from _of_nearest_cell(chosen[model])
+
+
+def _of_reruns(run: ModelRun) -> Replication:
+    result = run.result
+    settings = parameters(result.learning_rate, result.batch_size, result.alpha)
+    measured = result.mean_accuracy, result.std_accuracy, result.reruns
+    return Replication(run, settings, *measured, is_rerun=True)
+
+
+def _of_nearest_cell(run: ModelRun) -> Iterator[Replication]:
+    published = PAPER[run.model]
+    place = published.learning_rate, published.batch_size
+    there = [
+        cell
+        for cells in run.cells.values()
+        for cell in cells
+        if cell.state == "COMPLETE" and (cell.learning_rate, cell.batch_size) == place
+    ]
+    if there and run.protocol["select_on"] == "test":
+        wanted = published.alpha or 0.0
+        cell = min(there, key=lambda cell: abs((cell.alpha or 0.0) - wanted))
+        settings = parameters(cell.learning_rate, cell.batch_size, cell.alpha)
+        measured = cell.mean_accuracy or 0.0, cell.std_accuracy, cell.runs
+        yield Replication(run, settings, *measured, is_rerun=False)
+
+
+def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> str:
     """A table of all models, and a sentence on each whose winner is far from the paper's."""
-    found = list(replications(runs.values()))
+    found = list(replications(runs, chosen))
     if not found:
-        return "No search on test pairs went to the paper's learning rates and batch sizes."
-    rows = []
-    for each in found:
-        published, cell = PAPER[each.run.model], each.cell
-        rows.append(
-            (
-                each.run.model,
-                parameters(published.learning_rate, published.batch_size, published.alpha),
-                parameters(cell.learning_rate, cell.batch_size, cell.alpha),
-                plus_minus(cell.mean_accuracy or 0.0, cell.std_accuracy, 3),
-                str(cell.runs),
-                plus_minus(published.accuracy, published.accuracy_deviation, 3),
-                gap(each.against_paper),
-            )
+        return (
+            "No training was at the paper's learning rates and batch sizes: "
+            "`python -m studies.run all --search published` does them."
         )
-    titles = ("model", "its settings", "nearest cell", "ours", "runs", "the paper's", "difference")
+    titles = (
+        "model", "its settings", "ours nearest", "measured", "ours", "the paper's", "difference",
+        "in s.e.",
+    )  # fmt: skip
+    winners = {model: run for model, run in chosen.items() if run.searches and is_far(run.result)}
     return "\n\n".join(
         [
-            "What our searches gave where the paper's winners are: at its learning rate and batch "
-            "size, and at the alpha nearest to its own that was searched there; ± the standard "
-            "error for the difference.",
-            table(titles, rows),
-            *(_explained(each) for each in found if is_far(each.run.result)),
+            "What our trainings gave at the paper's learning rate, batch size and alpha: in reruns "
+            "of just these settings (`--search published`), or else in the cell of our search that "
+            "is nearest to them. ± is the standard deviation, for the difference the standard "
+            "error (s.e.).",
+            table(titles, map(_row, found)),
+            *(_explained(each, winners[m]) for each in found if (m := each.run.model) in winners),
         ]
     )
 
 
-def _explained(each: Replication) -> str:
-    """How much of a large difference our choice of other settings accounts for."""
-    result, there = each.run.result, each.against_paper.value
-    whole = against_paper(result).value
-    ours = parameters(result.learning_rate, result.batch_size, result.alpha)
-    verdict = "within" if abs(there) <= FAR else "not within"
+def _row(each: Replication) -> Sequence[str]:
+    published, difference = PAPER[each.run.model], each.against_paper
+    errors = difference.in_errors
     return (
-        f"**{result.model}** is {whole:+.3f} from the paper's accuracy. In the paper's cell it is "
-        f"{there:+.3f}, {verdict} {FAR:g}; the other {whole - there:+.3f} come with our winner, "
-        f"{ours}. What is left may lie in the pairs of digits: ours, from "
-        f"{each.run.protocol.get('data')}, are not the paper's."
+        each.run.model,
+        parameters(published.learning_rate, published.batch_size, published.alpha),
+        each.settings,
+        each.source,
+        plus_minus(each.mean, each.deviation, 3),
+        plus_minus(published.accuracy, published.accuracy_deviation, 3),
+        gap(difference),
+        "-" if errors is None else f"{errors:+.1f}",
+    )
+
+
+def _explained(there: Replication, winner: ModelRun) -> str:
+    """Say how far a winner is from the paper's accuracy, and how far its settings are."""
+    result, difference = winner.result, there.against_paper.value
+    ours = parameters(result.learning_rate, result.batch_size, result.alpha)
+    verdict = "within" if abs(difference) <= FAR else "not within"
+    return (
+        f"**{result.model}**: our winner, {ours}, is {against_paper(result).value:+.3f} from the "
+        f"paper's accuracy. At the paper's settings ours is {difference:+.3f} from it, {verdict} "
+        f"{FAR:g}."
     )

@@ -1,7 +1,7 @@
 """What a store holds of each model in each experiment, and which of it is complete."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
@@ -10,19 +10,26 @@ from typing import Any
 from storage.cells import DECIDED
 from storage.measurements import RankedCell, Rerun, StudyAttributes
 from storage.queries import ModelResult
-from studies.paper import PAPER
-from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES
+from studies.paper import PAPER, trained_as
+from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, OLDER
 
 RERUN = "rerun"
 
 VARIANTS: Mapping[str, Any] = {
     "select_on": "test", "search": "two-stage", "rank_by": "mean", "racing": False,
 }  # fmt: skip
-"""The fields of a protocol that say how a winner is chosen, with the paper's way: what studies
-that lack them did."""
+"""The fields of a protocol that say how a winner is chosen, with the paper's way. Studies that
+lack them were searched in that way."""
+
+PUBLISHED = "published"
+"""The `search` of an experiment that reruns the paper's settings."""
+
+KEY = ("model", "learning_rate", "batch_size", "alpha", "epochs", "data", "auxiliary")
+"""Columns of `training_runs` that say which cell a training belongs to."""
 
 ALIKE = ("epochs", "pairs", "data_sha256")
-"""The fields that two experiments must share for their trainings to be comparable."""
+"""The fields that two experiments must share for their trainings to be comparable, beside the
+auxiliary loss."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +46,28 @@ class ModelRun:
 
     @cached_property
     def protocol(self) -> dict[str, Any]:
-        """The settings, those named that an older study lacks."""
+        """The settings, those included that an older study lacks."""
         known = [study.attributes.get("protocol") for study in self.studies.values()]
         stored: dict[str, Any] = next(filter(None, known), {})
-        return {**VARIANTS, **stored}
+        return {**VARIANTS, **OLDER, **stored}
+
+    @property
+    def comparable(self) -> tuple[Any, ...]:
+        """What trainings must share to be compared at all."""
+        return tuple(self.protocol.get(name) for name in ALIKE)
 
     @property
     def alike(self) -> tuple[Any, ...]:
-        """What trainings must share to be compared."""
-        return tuple(self.protocol.get(name) for name in ALIKE)
+        """What trainings must share to stand in one table: the auxiliary loss, too."""
+        return (*self.comparable, self.protocol["auxiliary"])
+
+    def rows_of(self, cell: RankedCell) -> Iterator[tuple[Any, ...]]:
+        """Yield what a cell's trainings have in the columns KEY of `training_runs`."""
+        data, epochs = self.studies[cell.stage].attributes.get("data"), self.protocol.get("epochs")
+        auxiliary = self.protocol["auxiliary"] if cell.alpha else None
+        # Those of its own model, too: older stores shared none.
+        for model, alpha in {(self.model, cell.alpha), trained_as(self.model, cell.alpha)}:
+            yield model, cell.learning_rate, cell.batch_size, alpha, epochs, data, auxiliary
 
     @property
     def is_variant(self) -> bool:
@@ -57,6 +77,8 @@ class ModelRun:
     @property
     def searches(self) -> list[str]:
         """The search stages that its protocol asks for."""
+        if self.protocol["search"] == PUBLISHED:
+            return []
         if self.protocol["search"] == "joint" and "lr-batch" not in self.studies:
             return ["joint"]
         return ["lr-batch", "alpha"] if self.has_alpha else ["lr-batch"]

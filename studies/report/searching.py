@@ -6,8 +6,9 @@ from typing import Any
 
 from storage.measurements import RankedCell
 from studies.edges import edges
+from studies.paper import GUESSING
 from studies.report.markdown import gap, parameters, table
-from studies.report.results import ModelRun
+from studies.report.results import KEY, ModelRun
 from studies.report.statistics import Gap, paired_gap, unpaired_gap
 
 Rows = Sequence[Mapping[str, Any]]
@@ -16,9 +17,21 @@ Rows = Sequence[Mapping[str, Any]]
 
 def searches_section(runs: Iterable[ModelRun], rows: Rows) -> str:
     """Each search's winner and runner-up, and how the winners fared on fresh seeds."""
-    runs = list(runs)
+    runs = [run for run in runs if run.searches]
+    if not runs:
+        return "Nothing was searched: these models were trained at the paper's settings."
     stages = [_stage_row(run, stage) for run in runs for stage in run.searches]
-    titles = ("study", "winner", "accuracy", "runner-up", "gap", "in s.e.", "diverged", "edge")
+    titles = (
+        "study",
+        "winner",
+        "accuracy",
+        "runner-up",
+        "gap",
+        "in s.e.",
+        "diverged",
+        "dead",
+        "edge",
+    )
     promises = [
         (run.model, f"{before:.4f}", f"{run.result.mean_accuracy:.4f}", gap(optimism(run, rows)))
         for run in runs
@@ -27,7 +40,10 @@ def searches_section(runs: Iterable[ModelRun], rows: Rows) -> str:
     parts = [
         "Cells are learning rate, batch size, alpha. The gap is the winner's mean minus the "
         "runner-up's, paired by seed, ± its standard error (s.e.): below 2 the winner is hardly "
-        "more than one of several. One repeat has no standard error.",
+        "more than one of several. One repeat has no standard error. Dead trainings ended no "
+        f"better than guessing (accuracy up to {GUESSING:g}); they count, and one can decide a "
+        "cell's mean: the table has their number in all cells, and in the winner's and the "
+        "runner-up's where there are any.",
         table(titles, stages),
     ]
     if any(run.protocol["select_on"] != "test" for run in runs):
@@ -56,8 +72,18 @@ def _stage_row(run: ModelRun, stage: str) -> tuple[str, ...]:
         "-" if lead is None else gap(lead),
         "-" if errors is None else f"{errors:.1f}",
         str(sum(each.state == "DIVERGED" for each in cells)),
+        dead_trainings(ranked),
         "; ".join(edges(run.space(stage), winner)) or "-",
     )
+
+
+def dead_trainings(ranked: Sequence[RankedCell]) -> str:
+    """Return how many trainings of ranked cells learned nothing, and how many in the first two."""
+    total, leading = (
+        sum(accuracy <= GUESSING for cell in cells for accuracy in cell.accuracies)
+        for cells in (ranked, ranked[:2])
+    )
+    return f"{total} ({leading} in the first two)" if leading else str(total)
 
 
 def _cell(cell: RankedCell) -> str:
@@ -75,14 +101,11 @@ def accuracies_on_test(run: ModelRun, rows: Rows) -> list[float]:
     winner = run.winner
     if run.protocol["select_on"] == "test":
         return list(winner.accuracies)
-    cell = (run.model, winner.learning_rate, winner.batch_size, winner.alpha)
-    data = run.studies[winner.stage].attributes.get("data")
+    keys = set(run.rows_of(winner))
     by_seed = {
         row["seed"]: row["accuracy"]
         for row in rows
-        if (row["model"], row["learning_rate"], row["batch_size"], row["alpha"]) == cell
-        and row["epochs"] == run.protocol["epochs"]
-        and row["data"] == data
+        if tuple(row[name] for name in KEY) in keys
         and row["rerun_of"] is None
         and row["seed"] < run.protocol["repeats"]
     }

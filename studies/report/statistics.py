@@ -121,6 +121,18 @@ def signed_rank(one: Sample, other: Sample) -> float | None:
     return min(1.0, 2 * float(min(np.mean(sums >= observed), np.mean(sums <= observed))))
 
 
+def welch(
+    one: tuple[float, float | None, int], other: tuple[float, float | None, int]
+) -> float | None:
+    """Return the two-sided p-value of Welch's test on two means, deviations and counts.
+
+    None where a deviation is not known, or both are 0.
+    """
+    if (not one[1] and not other[1]) or None in (one[1], other[1]):
+        return None
+    return float(stats.ttest_ind_from_stats(*one, *other, equal_var=False).pvalue)
+
+
 def smallest_p(seeds: int, tests: int = 1) -> float:
     """Return the least p-value that so many seeds can give, after Holm's correction."""
     return min(1.0, tests * 2.0 ** (1 - seeds))

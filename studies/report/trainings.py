@@ -7,7 +7,7 @@ from typing import Any
 
 from storage.schema import COLUMNS
 from studies.report.markdown import escaped
-from studies.report.results import RERUN, ModelRun
+from studies.report.results import KEY, RERUN, ModelRun
 from studies.wording import duration
 
 HIDDEN = ("learning_rates", "batch_sizes", "alphas")
@@ -27,16 +27,10 @@ def trainings_of(
     for run in runs:
         name = f"{run.experiment}/{run.model}/{RERUN}"
         reruns |= {each.fingerprint: name for each in run.reruns}
-        for stage, cells in run.cells.items():
-            data, epochs = run.studies[stage].attributes.get("data"), run.protocol.get("epochs")
-            for cell in cells:
-                rates = (cell.learning_rate, cell.batch_size, cell.alpha)
-                key = (run.model, *rates, epochs, data)
+        for cell in (cell for cells in run.cells.values() for cell in cells):
+            for key in run.rows_of(cell):
                 searched[key] = max(searched.get(key, 0), run.protocol.get("repeats", 0))
     return list(_marked(rows, reruns, searched))
-
-
-_KEY = ("model", "learning_rate", "batch_size", "alpha", "epochs", "data")
 
 
 def _marked(
@@ -46,7 +40,7 @@ def _marked(
 ) -> Iterator[dict[str, Any]]:
     for row in rows:
         study = reruns.get(row["fingerprint"])
-        repeats = searched.get(tuple(row[name] for name in _KEY), 0)
+        repeats = searched.get(tuple(row[name] for name in KEY), 0)
         if study is not None or row["seed"] < repeats:
             yield {**row, "rerun_of": study}
 

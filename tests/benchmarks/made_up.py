@@ -85,7 +85,7 @@ def trial(store: Store, stage: Stage, parameters: dict[str, float]) -> FrozenTri
                 by_seed[seed], stage.model, **asdict(cell.hyperparameters), seed=seed, epochs=25,
                 data="made up", status="ok", accuracy=accuracy, validation_accuracy=accuracy,
                 train_seconds=2.0, cpu_seconds=2.0, threads=1, loss_curve=curve, host="here",
-                started_at="2026-01-01T00:00:00+00:00",
+                started_at="2026-01-01T00:00:00+00:00", auxiliary=None,
             )
             for seed, accuracy in zip(cell.seeds, accuracies, strict=True)
         ],

@@ -37,13 +37,15 @@ def train(
 
 def step_of(network: nn.Module, alpha: float | None) -> Callable[..., None]:
     """The forward and the backward pass of one batch."""
-    sigmoid, comparison_loss, digit_loss = nn.Sigmoid(), nn.BCELoss(), nn.CrossEntropyLoss()
+    sigmoid, comparison_loss = nn.Sigmoid(), nn.BCELoss()
+    # The paper's: the second softmax is in the loss.
+    softmax, digit_loss = nn.Softmax(dim=1), nn.CrossEntropyLoss()
 
     def step(images: torch.Tensor, digits: torch.Tensor, target: torch.Tensor) -> None:
         outputs = network(images)
         loss = comparison_loss(sigmoid(outputs.comparison), target)
         if alpha is not None:
-            first, second = outputs.digits
+            first, second = (softmax(units) for units in outputs.digits)
             loss = loss + alpha * (
                 digit_loss(first, digits[:, 0]) + digit_loss(second, digits[:, 1])
             )

@@ -62,7 +62,7 @@ def raced(cells: Recorded, order: Sequence[int]) -> tuple[int, int]:
 
 def _run(stage: Stage, seed: int, accuracy: float) -> TrainingRun:
     return TrainingRun(
-        "", stage.model, 0.0, 0, None, seed, 0, "", "ok", accuracy, None, 0, 0, 0, (), "", ""
+        "", stage.model, 0.0, 0, None, seed, 0, "", "ok", accuracy, None, 0, 0, 0, (), "", "", None
     )
 
 

@@ -94,7 +94,7 @@ class Bench:
         """Wall seconds per training of some jobs at a time, and the accuracies."""
         work = [
             Job(
-                model, chosen, tuple(next(self.seeds) for _ in range(size)), epochs,
+                model, chosen, tuple(next(self.seeds) for _ in range(size)), epochs, "softmax",
                 self.digits.sha256, threads,
             )
             for _ in range(jobs)

@@ -20,18 +20,25 @@ def take(pairs: PairSet, indices: Tensor | slice) -> PairSet:
     return PairSet(pairs.images[indices], pairs.digits[indices], pairs.target[indices])
 
 
-def loss_of(outputs: Outputs, pairs: PairSet, alpha: float | None) -> Tensor:
+def loss_of(
+    outputs: Outputs, pairs: PairSet, alpha: float | None, auxiliary: str = "softmax"
+) -> Tensor:
     target = nn.functional.one_hot(pairs.target, 2).to(outputs.comparison.dtype)
     loss: Tensor = nn.BCELoss()(nn.Sigmoid()(outputs.comparison), target)
     if alpha is not None and outputs.digits is not None:
-        first, second = outputs.digits
-        loss = loss + alpha * nn.CrossEntropyLoss()(first, pairs.digits[:, 0])
-        loss = loss + alpha * nn.CrossEntropyLoss()(second, pairs.digits[:, 1])
+        for units, digits in zip(outputs.digits, pairs.digits.T, strict=True):
+            classes = nn.Softmax(dim=1)(units) if auxiliary == "softmax" else units
+            loss = loss + alpha * nn.CrossEntropyLoss()(classes, digits)
     return loss
 
 
 def train(
-    model: str, chosen: Hyperparameters, sets: PairSets, seed: int, epochs: int
+    model: str,
+    chosen: Hyperparameters,
+    sets: PairSets,
+    seed: int,
+    epochs: int,
+    auxiliary: str = "softmax",
 ) -> tuple[float, float, list[float]]:
     """Test accuracy, validation accuracy and loss curve of one training."""
     network = initial_model(model, seed)
@@ -42,7 +49,7 @@ def train(
         total = 0.0
         for indices in torch.randperm(count, generator=shuffle).split(chosen.batch_size):
             batch = take(sets.train, indices)
-            loss = loss_of(network(batch.images), batch, chosen.alpha)
+            loss = loss_of(network(batch.images), batch, chosen.alpha, auxiliary)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -8,20 +8,16 @@ import torch
 from plain import loss_of, random_pairs, take
 from torch import Tensor, nn
 
-from digitcmp import loss
+from digitcmp.loss import Loss
 from digitcmp.models import MODELS
 from digitcmp.pairs import PairSet
-from digitcmp.stack import Adam, Batch, Logits, Stack, concatenate, trunks
+from digitcmp.stack import Adam, Batch, Logits, Stack, concatenate
 from digitcmp.training import initial_model
 
 PAIRS = 7
 ALPHA = 0.7
 SEEDS = (0, 1, 2)
-ON_ANY_PROCESSOR = [
-    *((name, False) for name in MODELS),
-    *((name, True) for name in MODELS if name.endswith("ResNet")),
-]
-"""Models, and whether matrix products lag behind convolutions there."""
+LOSS = Loss(ALPHA)
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +50,7 @@ def whole(stack: Stack, sets: list[PairSet]) -> Batch:
 def step(stack: Stack, batch: Batch) -> Logits:
     """Forward and backward."""
     logits = stack.forward(batch.images, training=True)
-    stack.backward(loss.gradient(logits, batch.target, ALPHA))
+    stack.backward(LOSS.gradient(logits, batch.target))
     return logits
 
 
@@ -74,16 +70,13 @@ def weights_of(stack: Stack, models: list[nn.Module]) -> list[tuple[Tensor, Tens
 
 
 @pytest.mark.usefixtures("double_precision")
-@pytest.mark.parametrize(("name", "lag"), ON_ANY_PROCESSOR)
-def test_forward_loss_and_gradients_are_those_of_autograd(
-    name: str, lag: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trunks, "matrix_products_lag", lambda: lag)
+@pytest.mark.parametrize("name", MODELS)
+def test_forward_loss_and_gradients_are_those_of_autograd(name: str) -> None:
     models, sets = models_of(name), [random_pairs(PAIRS, seed) for seed in SEEDS]
     stack = Stack(models)
     batch = whole(stack, sets)
     logits = step(stack, batch)
-    losses = loss.mean(logits, batch.target, ALPHA)
+    losses = LOSS.mean(logits, batch.target)
     for network, (model, pair_set) in enumerate(zip(models, sets, strict=True)):
         outputs = model(pair_set.images)
         expected = loss_of(outputs, pair_set, ALPHA)
@@ -113,12 +106,9 @@ def test_of_equals_in_a_pooling_window_one_alone_has_the_gradient(name: str) -> 
 
 
 @pytest.mark.usefixtures("double_precision")
-@pytest.mark.parametrize(("name", "lag"), ON_ANY_PROCESSOR)
-def test_training_is_that_of_autograd_and_pytorchs_adam(
-    name: str, lag: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_training_is_that_of_autograd_and_pytorchs_adam(name: str) -> None:
     """Three steps, the last of one pair, and then eval mode, where running statistics show."""
-    monkeypatch.setattr(trunks, "matrix_products_lag", lambda: lag)
     models, sets = models_of(name), [random_pairs(11, seed) for seed in SEEDS]
     stack = Stack(models)
     pairs = stack.pairs(sets)
@@ -215,8 +205,3 @@ def test_a_networks_bits_do_not_depend_on_the_others(name: str, size: int) -> No
     for group in ((0,), (1, 2), (4, 3, 2, 1)):
         for seed, alone in zip(group, trained_bits(name, group, size), strict=True):
             assert all(map(torch.equal, alone, together[seed]))
-
-
-def test_nor_do_they_with_pytorchs_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trunks, "matrix_products_lag", lambda: True)
-    test_a_networks_bits_do_not_depend_on_the_others("AuxsiameseResNet", 20)

@@ -7,7 +7,7 @@ import plain
 import pytest
 import torch
 
-from digitcmp import loss
+from digitcmp.loss import AUXILIARY, Loss
 from digitcmp.mnist import Digits
 from digitcmp.models import MODELS
 from digitcmp.pairs import PooledDigits, pair_sets, pool
@@ -73,6 +73,29 @@ def test_a_training_is_that_of_a_plain_loop(
     assert result.validation_accuracy == pytest.approx(validation, abs=0.004)
 
 
+@pytest.mark.parametrize("auxiliary", AUXILIARY)
+def test_the_auxiliary_loss_is_that_of_a_plain_loop(auxiliary: str, pooled: PooledDigits) -> None:
+    chosen = Hyperparameters(1e-3, 64, 0.9)
+    (result,) = train("AuxsiameseMLP", chosen, pooled, [7], 3, auxiliary)
+    *_, curve = plain.train("AuxsiameseMLP", chosen, pair_sets(pooled, 7), 7, 3, auxiliary)
+    assert result.loss_curve == pytest.approx(curve, rel=1e-4)
+
+
+@pytest.mark.parametrize("auxiliary", AUXILIARY)
+@pytest.mark.parametrize(("architecture", "size"), [("MLP", 8), ("CNN", 32), ("ResNet", 128)])
+def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
+    architecture: str, size: int, auxiliary: str, pooled: PooledDigits
+) -> None:
+    """So their trainings have one fingerprint, whatever the auxiliary loss."""
+    siamese = train("Siamese" + architecture, Hyperparameters(5e-3, size, None), pooled, [3], 1)
+    at_zero = Hyperparameters(5e-3, size, 0.0)
+    found = train("Auxsiamese" + architecture, at_zero, pooled, [3], 1, auxiliary)
+    assert bits(found) == bits(siamese)
+    weighed = Hyperparameters(5e-3, size, 0.1)
+    other = train("Auxsiamese" + architecture, weighed, pooled, [3], 1, auxiliary)
+    assert bits(other) != bits(siamese)
+
+
 @pytest.mark.parametrize("model", ["MLP", "AuxsiameseMLP", "AuxsiameseCNN"])
 def test_a_few_epochs_are_clearly_better_than_guessing(model: str, pooled: PooledDigits) -> None:
     alpha = 1.0 if model.startswith("Aux") else None
@@ -120,7 +143,7 @@ def test_a_training_that_diverges_has_no_accuracy(
         assert result.accuracy is None
         assert result.validation_accuracy is None
         (found,) = result.loss_curve
-        assert not found <= 1000 * loss.guessing(alpha)
+        assert not found <= 1000 * Loss(alpha).of_guessing
 
 
 def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None:
@@ -128,7 +151,7 @@ def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None
         alpha = 1.0 if model.startswith("Aux") else None
         (result,) = train(model, Hyperparameters(0.0, 128, alpha), pooled, [0], epochs=1)
         assert not result.diverged
-        assert result.loss_curve[0] < 2 * loss.guessing(alpha)
+        assert result.loss_curve[0] < 2 * Loss(alpha).of_guessing
 
 
 def test_a_seed_fixes_the_initial_weights_and_leaves_the_global_generator_alone() -> None:

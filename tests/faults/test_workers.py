@@ -79,7 +79,7 @@ def wrong_with_bad_cells(
         if not 2 <= attempts <= 8:
             yield f"{attempts} attempts"
         cell = f"failed: paper+epochs=2,repeats=2,reruns=2/AuxMLP/lr-batch, learning_rate {rate:g}"
-        reason = f"batch_size {size}, alpha 1: its worker process died, or passed its deadline"
+        reason = f"batch_size {size}, alpha 0: its worker process died, or passed its deadline"
         if f"{cell}, {reason}, in each of 4 attempts" not in said:
             yield f"no reason: {said}"
     if "Traceback" in said:

@@ -58,6 +58,7 @@ def run() -> TrainingRun:
         loss_curve=(0.7, 1 / 3),
         host="here",
         started_at="2026-01-02T03:04:05+00:00",
+        auxiliary=None,
     )
 
 
@@ -71,6 +72,10 @@ class Search:
         labels = zip(("experiment", "model", "stage"), name.split("/"), strict=True)
         for key, value in [*labels, ("parameters", 73314), ("protocol", {"epochs": 25})]:
             self.study.set_user_attr(key, value)
+
+    def guessing(self, accuracy: float) -> None:
+        """Say up to which accuracy a training is no better than guessing."""
+        self.study.set_user_attr("guessing", accuracy)
 
     def add(
         self,

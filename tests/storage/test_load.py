@@ -1,5 +1,6 @@
 """Trainings that a report has published count as done, or the file is refused as a whole."""
 
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,9 +40,30 @@ def publish(tmp_path: Path, run: TrainingRun) -> Publish:
 @pytest.fixture
 def published(run: TrainingRun) -> list[TrainingRun]:
     """One of each kind."""
-    whole = replace(run, fingerprint="a" * 64, alpha=0.3, validation_accuracy=2 / 3)
+    whole = replace(
+        run, fingerprint="a" * 64, alpha=0.3, validation_accuracy=2 / 3, auxiliary="softmax"
+    )
     diverged = replace(run, fingerprint="c" * 64, status="diverged", accuracy=None, seed=4)
     return [replace(run, fingerprint="d" * 64, seed=5, accuracy=0.25), whole, diverged]
+
+
+def test_a_file_from_before_there_were_two_auxiliary_losses(
+    publish: Publish, published: list[TrainingRun], url: str
+) -> None:
+    path = Path(publish(*published))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [name for name in rows[0] if name != "auxiliary"]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    assert main([str(path), url]) == 0
+    with open_store(url) as store:
+        found = recorded(store.engine, [letter * 64 for letter in "acd"])
+    assert {name[0]: run.auxiliary for name, run in found.items()} == {
+        "a": "logits", "c": None, "d": None,
+    }  # fmt: skip
 
 
 def test_a_search_has_them_to_the_bit_and_no_rerun(
@@ -76,8 +98,8 @@ def count(store: Store) -> int:
         (",8,", ",100000000000,", "line 2: 100000000000 is out of range"),
         ('"[0.7', '"0.7', "line 2: "),
         ('"[0.7, 0.3', '"[""a"", 0.3', "line 2: .* is no list of losses"),
-        (",here,2026", ",2026", "line 2 has not 18 columns"),
-        (",here,2026", ",here,2026,,", "line 2 has not 18 columns"),
+        (",here,2026", ",2026", "line 2 has not 19 columns"),
+        (",here,2026", ",here,2026,,", "line 2 has not 19 columns"),
         ("2026-01-02", '"2026-01-02', "cannot be read"),
     ],
 )

@@ -5,9 +5,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from storage import schema
 from storage.queries import mean_train_seconds, recorded
 from storage.schema import TrainingRun, create_tables, record
 from storage.store import Store
@@ -97,3 +98,54 @@ def test_mean_seconds_of_finished_trainings(store: Store, run: TrainingRun) -> N
         ("MLP", 16, 25): 7.0,
         ("MLP", 8, 5): 9.0,
     }
+
+
+OLD_TABLE = """
+create table training_runs (
+    fingerprint text not null primary key, model text not null,
+    learning_rate double precision not null, batch_size integer not null, alpha double precision,
+    seed integer not null, epochs integer not null, data text not null, status text not null,
+    accuracy double precision, validation_accuracy double precision,
+    train_seconds double precision not null, cpu_seconds double precision not null,
+    threads integer not null, loss_curve text not null, host text not null,
+    started_at text not null
+)
+"""
+
+
+@pytest.fixture
+def older(store: Store, run: TrainingRun) -> Store:
+    """A store whose table has no column `auxiliary`, with one training of each kind."""
+    columns = ", ".join(field.name for field in fields(TrainingRun) if field.name != "auxiliary")
+    runs = [
+        replace(run, fingerprint=name, alpha=alpha)
+        for name, alpha in (("none", None), ("zero", 0.0), ("some", 0.3))
+    ]
+    record(store.engine, runs)
+    with store.engine.begin() as connection:
+        connection.execute(text("alter table training_runs rename to newer"))
+        connection.execute(text("drop index training_runs_seconds"))
+        connection.execute(text(OLD_TABLE))
+        connection.execute(text(f"insert into training_runs select {columns} from newer"))
+        connection.execute(text("drop table newer"))
+    return store
+
+
+def test_older_trainings_are_said_to_be_of_the_auxiliary_loss_they_had(older: Store) -> None:
+    create_tables(older.engine)
+    create_tables(older.engine)
+    found = recorded(older.engine, ["none", "zero", "some"])
+    assert {name: run.auxiliary for name, run in found.items()} == {
+        "none": None, "zero": None, "some": "logits",
+    }  # fmt: skip
+
+
+def test_an_older_table_is_brought_up_to_date_whole_or_not_at_all(
+    older: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a driver that is killed in between would leave trainings of an unknown kind."""
+    monkeypatch.setattr(schema, "_OLDER_ROWS", "update no_such_table set a = 1")
+    with pytest.raises(DBAPIError):
+        create_tables(older.engine)
+    columns = {each["name"] for each in inspect(older.engine).get_columns("training_runs")}
+    assert "auxiliary" not in columns

@@ -16,7 +16,7 @@ COLUMNS = {
     "best_params": "experiment model learning_rate batch_size alpha mean_accuracy std_accuracy "
     "runs",
     "grid_cells": "experiment model stage learning_rate batch_size alpha mean_accuracy "
-    "std_accuracy runs state",
+    "std_accuracy runs state dead",
     "model_results": "experiment model parameters learning_rate batch_size alpha mean_accuracy "
     "std_accuracy mean_train_seconds std_train_seconds reruns",
 }

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
+from storage.measurements import ranked_cells
 from storage.queries import best_cell, best_params, grid_cells, model_results
 from storage.store import Store, open_store
 
@@ -19,7 +20,11 @@ COUNTER = itertools.count()
 ACCURACIES = st.integers(0, 10_000).map(lambda pairs: pairs / 10_000) | DIFFERENT
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,  # a busy machine is no failure
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(cells=st.lists(st.lists(ACCURACIES, min_size=1, max_size=10), min_size=1, max_size=3))
 @example(cells=[[0.8, 0.8 + 1e-9, 0.8 + 2e-9], [0.1234] * 10])
 def test_mean_and_deviation_are_those_of_statistics(
@@ -87,6 +92,26 @@ def test_the_last_stage_with_a_finished_cell_wins(store: Store, search: Callable
     assert best_params(store.engine, "paper", "AuxMLP")[0].alpha == 0.4
     assert best_params(store.engine, model="MLP") == [other]
     assert best_params(store.engine, experiment="other") == []
+
+
+def test_trainings_that_learned_nothing_are_counted(
+    store: Store, search: Callable[..., Any]
+) -> None:
+    """Up to the accuracy that the study says guessing gives; an older study does not say."""
+    study = search(store)
+    study.add(1e-3, 8, values=[0.59, 0.6, 0.61])
+    study.add(1e-3, 16, values=[0.7])
+    study.add(1e-3, 32, state=FAIL, final_error="diverged")
+
+    def shown() -> dict[int, int | None]:
+        ranked = {cell.batch_size: cell.dead for cell in ranked_cells(store.engine)}
+        cells = grid_cells(store.engine, "paper", "MLP", "lr-batch")
+        assert {cell.batch_size: cell.dead for cell in cells} == ranked
+        return ranked
+
+    assert shown() == {8: None, 16: None, 32: None}
+    study.guessing(0.6)
+    assert shown() == {8: 2, 16: 0, 32: 0}
 
 
 TIED = {(5e-3, 8, 0.2): 0, (5e-3, 8, 0.4): 1, (5e-3, 16, 0.1): 2, (1e-3, 8, 0.1): 3}

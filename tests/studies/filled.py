@@ -14,6 +14,7 @@ from storage.store import Store
 
 PROTOCOL: dict[str, Any] = {
     "epochs": 2, "repeats": 2, "reruns": 4, "data": "toy", "pairs": 1000, "data_sha256": "ab",
+    "auxiliary": "softmax",
     "learning_rates": [0.005, 0.001], "batch_sizes": [8, 16], "alphas": [0.0, 0.5, 1.0],
 }  # fmt: skip
 WINNER = {"learning_rate": 0.001, "batch_size": 16, "alpha": 0.5}
@@ -38,10 +39,12 @@ class Filled:
         rates = {k: self.protocol[f"{k}s"] for k in ("learning_rate", "batch_size")}
         best = {k: [v] for k, v in self.winner.items() if has_alpha or k != "alpha"}
         alphas = {"alpha": self.protocol["alphas"]} if has_alpha else {}
-        if self.protocol.get("search") == "joint":
+        if self.protocol.get("search") == "published":
+            stages: dict[str, Any] = {}
+        elif self.protocol.get("search") == "joint":
             stages = {"joint": rates | alphas}
         else:
-            stages = {"lr-batch": rates | ({"alpha": [1.0]} if has_alpha else {})}
+            stages = {"lr-batch": rates | ({"alpha": [0.0]} if has_alpha else {})}
             stages |= {"alpha": best | alphas} if has_alpha else {}
         seeds = [10 + i for i in range(len(accuracies))]
         for stage, space in (stages | {"rerun": best | {"seed": seeds}}).items():
@@ -63,6 +66,7 @@ class Filled:
         )
         for key, value in {
             "experiment": self.experiment, "model": model, "stage": stage, "parameters": 1234,
+            "guessing": 0.6,
             "protocol": self.protocol, "data": "toy:ab", "versions": {"python": "3.11"},
             "machine": "x86_64 <i>|here", "git_commit": "c0ffee",
         }.items():  # fmt: skip
@@ -92,9 +96,11 @@ class Filled:
     ) -> TrainingRun:
         rates = (chosen["learning_rate"], int(chosen["batch_size"]), chosen.get("alpha"))
         epochs = self.protocol["epochs"]
+        auxiliary = self.protocol["auxiliary"] if chosen.get("alpha") else None
         return TrainingRun(
-            f"{model}{rates}{seed}{epochs}{study}", model, *rates, seed, epochs, "toy:ab", "ok",
-            accuracy, 0.5, 1.5, 2.5, 1, (0.7, 0.6), "host", "2026-01-02T03:04:05+00:00",
+            f"{model}{rates}{auxiliary}{seed}{epochs}{study}", model, *rates, seed, epochs,
+            "toy:ab", "ok", accuracy, 0.5, 1.5, 2.5, 1, (0.7, 0.6), "host",
+            "2026-01-02T03:04:05+00:00", auxiliary,
         )  # fmt: skip
 
     @staticmethod

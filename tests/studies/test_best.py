@@ -25,13 +25,15 @@ PROTOCOL = Protocol(epochs=2, repeats=2, reruns=2)
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> str:
-    """A store with MLP in two experiments, and CNN without its reruns."""
+    """A store with MLP in two experiments, CNN without its reruns, and AuxMLP without a search."""
 
     def work(driver: Driver) -> None:
         run_chain(driver, "toy", "MLP", PROTOCOL)
         run_chain(driver, "other", "MLP", PROTOCOL)
         stage = make_stage("toy", "CNN", "lr-batch", PROTOCOL, None)
         driver.run(stage, open_study(driver, stage))
+        published = Protocol(epochs=2, reruns=2, search="published")
+        run_chain(driver, "table-1", "AuxMLP", published)
 
     folder = tmp_path_factory.mktemp("three")
     runs = Runs(f"sqlite:///{folder / 'studies.db'}", cluster)
@@ -52,8 +54,10 @@ def test_the_table_has_ours_beside_the_papers(three: str) -> None:
     )
     mlp = "MLP 0.005 8 - 0.7500 0.750 ± 0.000 0.813 ± 0.006 11.50 ± 0.71 8.4 ± 0.4"
     cnn = "CNN 0.005 8 - 0.7500 0.822 ± 0.010 10.2 ± 0.5"
-    assert rows[:3] == [f"other {mlp}", f"toy {mlp}", f"toy {cnn}"]
-    assert [row.split()[0] for row in rows[3:]] == ["Watch:", "Query:"]
+    # It was not searched.
+    aux = "AuxMLP 0.005 16 0.9 0.750 ± 0.000 0.856 ± 0.011 11.50 ± 0.71 7.3 ± 0.4"
+    assert rows[:4] == [f"other {mlp}", f"table-1 {aux}", f"toy {mlp}", f"toy {cnn}"]
+    assert [row.split()[0] for row in rows[4:]] == ["Watch:", "Query:"]
     assert len(ask(three, "--experiment", "toy").splitlines()) == 1 + 2 + 2
     assert len(ask(three, "MLP").splitlines()) == 1 + 2 + 2
     assert len(ask(three, "ResNet").splitlines()) == 1 + 2
@@ -62,8 +66,13 @@ def test_the_table_has_ours_beside_the_papers(three: str) -> None:
 def test_json_has_winners_and_results(three: str) -> None:
     found = json.loads(ask(three, "--format", "json"))
     assert [(each["experiment"], each["model"]) for each in found] == [
-        ("other", "MLP"), ("toy", "MLP"), ("toy", "CNN"),
+        ("other", "MLP"), ("table-1", "AuxMLP"), ("toy", "MLP"), ("toy", "CNN"),
     ]  # fmt: skip
+    assert (found[1]["mean_accuracy"], found[1]["runs"], found[1]["result"]["reruns"]) == (
+        None,
+        0,
+        2,
+    )
     found = json.loads(ask(three, "--format", "json", "--experiment", "toy"))
     by_model = {each["model"]: each for each in found}
     assert by_model.keys() == {"MLP", "CNN"}

@@ -12,9 +12,11 @@ from runs import Runs
 from standin import StandIn, accuracy
 
 from digitcmp.training import Hyperparameters
+from storage.measurements import training_rows
 from storage.queries import best_params, grid_cells, model_results
 from storage.reader import open_reader
 from storage.store import open_store
+from studies.chain import run_chain
 from studies.cluster import Cluster
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
 from studies.records import Data
@@ -34,7 +36,7 @@ def second_grid(winner: Hyperparameters) -> list[Hyperparameters]:
     return [replace(winner, alpha=alpha) for alpha in ALPHAS]
 
 
-FIRST = max(first_grid(1.0), key=lambda chosen: mean_accuracy("AuxMLP", chosen))
+FIRST = max(first_grid(0.0), key=lambda chosen: mean_accuracy("AuxMLP", chosen))
 SECOND = max(second_grid(FIRST), key=lambda chosen: mean_accuracy("AuxMLP", chosen))
 
 
@@ -56,8 +58,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> tupl
 
 
 def test_every_training_is_done_once(finished: tuple[Runs, StandIn]) -> None:
-    """Alpha 1.0 of the second stage is one of the first."""
-    searched = {(each, seed) for each in first_grid(1.0) + second_grid(FIRST) for seed in (0, 1)}
+    """Alpha 0 of the second stage is one of the first."""
+    searched = {(each, seed) for each in first_grid(0.0) + second_grid(FIRST) for seed in (0, 1)}
     assert Counter(finished[1].trained()) == {
         ("AuxMLP", *vars(chosen).values(), seed): 1
         for chosen, seed in searched | {(SECOND, seed) for seed in (10, 11, 12)}
@@ -88,6 +90,7 @@ def test_a_study_says_where_it_comes_from(finished: tuple[Runs, StandIn], data: 
         assert attributes["versions"].keys() >= {"python", "torch", "optuna"}
         assert attributes["data"].startswith("toy:")
         assert attributes.keys() >= {"git_commit", "command", "machine"}
+        assert attributes["guessing"] == 0.6
     assert "parent" not in studies["toy/AuxMLP/lr-batch"][0]
     for name, before, winner in (("alpha", "lr-batch", FIRST), ("rerun", "alpha", SECOND)):
         parent = studies[f"toy/AuxMLP/{name}"][0]["parent"]
@@ -122,6 +125,65 @@ def test_without_an_auxiliary_loss_there_is_no_alpha(runs: Runs, standin: StandI
     (best,) = best_params(open_reader(runs.url))
     # Of equals, the greatest learning rate wins, then the smallest batch.
     assert (best.learning_rate, best.batch_size, best.alpha) == (5e-3, 8, None)
+
+
+def test_an_auxsiamese_model_goes_on_from_the_siamese_one(
+    runs: Runs, standin: StandIn, data: Data
+) -> None:
+    """Its first stage has alpha 0, and so trains nothing; what it trains itself is its own."""
+    assert runs.chain("SiameseMLP", standin, PROTOCOL) == []
+    before = len(standin.trained())
+    assert runs.chain("AuxsiameseMLP", standin, PROTOCOL) == []
+    first = max(first_grid(None), key=lambda chosen: mean_accuracy("SiameseMLP", chosen))
+    trained = standin.trained()[before:]
+    searched = [
+        ("AuxsiameseMLP", *vars(c).values(), s) for c in second_grid(first)[1:] for s in (0, 1)
+    ]
+    assert Counter(trained[:20]) == Counter(searched)
+    assert {model for model, *_ in trained[20:]} == {"AuxsiameseMLP"} and len(trained) == 20 + 3
+    cells = grid_cells(open_reader(runs.url), "toy", "AuxsiameseMLP", "lr-batch")
+    assert [cell.alpha for cell in cells] == [0.0] * 20
+    assert {cell.state for cell in cells} == {"COMPLETE"}
+
+
+def test_the_auxiliary_loss_that_is_asked_for_is_trained_and_recorded(
+    runs: Runs, standin: StandIn
+) -> None:
+    """Another one trains anew what has a weight, and shares the rest."""
+    assert runs.chain("AuxMLP", standin, PROTOCOL) == []
+    before = len(standin.trained())
+    other = replace(PROTOCOL, auxiliary="logits")
+    assert runs.drive(standin, lambda driver: run_chain(driver, "other", "AuxMLP", other)) == []
+    again = standin.trained()[before:]
+    assert Counter(alpha for *_, alpha, _ in again[:20]) == dict.fromkeys(ALPHAS[1:], 2)
+    assert len(again) == 20 + 3
+    rows = training_rows(open_reader(runs.url))
+    kinds = Counter((row["alpha"] > 0, row["auxiliary"]) for row in rows)
+    reruns = SECOND.alpha > 0
+    assert kinds == {
+        (False, None): 40 + 6 * (not reruns),
+        (True, "softmax"): 20 + 3 * reruns,
+        (True, "logits"): 20 + 3 * reruns,
+    }
+    assert {row["auxiliary"] for row in rows if row["alpha"] == 0} == {None}
+    assert standin.auxiliaries() == ["softmax", "logits"]
+
+
+def test_the_papers_settings_are_rerun_without_a_search(runs: Runs, standin: StandIn) -> None:
+    protocol = Protocol(epochs=2, reruns=3, search="published")
+    for model in ("MLP", "AuxMLP"):
+        assert runs.chain(model, standin, protocol) == []
+    studies = studies_of(runs.url)
+    assert list(studies) == ["toy/MLP/rerun", "toy/AuxMLP/rerun"]
+    assert all("parent" not in attributes for attributes, _ in studies.values())
+    mlp, aux = (("MLP", 5e-4, 8, None), ("AuxMLP", 5e-3, 16, 0.9))
+    expected = [(*chosen, seed) for chosen in (mlp, aux) for seed in (10, 11, 12)]
+    assert sorted(standin.trained(), key=str) == sorted(expected, key=str)
+    engine = open_reader(runs.url)
+    assert best_params(engine) == []
+    assert {result.model: result.reruns for result in model_results(engine)} == {
+        "MLP": 3, "AuxMLP": 3,
+    }  # fmt: skip
 
 
 def test_a_cell_that_diverged_never_wins_and_is_not_tried_again(

@@ -19,7 +19,7 @@ from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES
 
 CELLS = [
     GridCell("paper", "AuxsiameseCNN", "lr-batch", rate, size, 1.0, 0.9 - 9 / size * rate, 0.012,
-             10, "COMPLETE")
+             10, "COMPLETE", 0)
     for rate, size in itertools.product(LEARNING_RATES, BATCH_SIZES)
 ]  # fmt: skip
 ALPHA_CELLS = [

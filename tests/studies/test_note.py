@@ -9,7 +9,7 @@ from studies.note import rerun_note, search_note
 from studies.protocol import Protocol
 from studies.stages import Hyperparameters, Stage, make_stage
 
-CELL = GridCell("paper", "AuxMLP", "lr-batch", 1e-3, 16, 1.0, 0.85, 0.01, 10, "COMPLETE")
+CELL = GridCell("paper", "AuxMLP", "lr-batch", 1e-3, 16, 0.0, 0.85, 0.01, 10, "COMPLETE", 0)
 RESULT = ModelResult("paper", "AuxMLP", 66302, 1e-3, 16, 0.9, 0.86, 0.011, 0.5, 0.02, 10)
 WINNER = Hyperparameters(1e-3, 16, 1.0)
 
@@ -28,7 +28,7 @@ def test_a_search_says_what_it_searches_how_far_it_is_and_what_comes_next() -> N
     running = dataclasses.replace(CELL, batch_size=32, state="RUNNING")
     text = note([CELL, diverged, running], CELL)
     assert "learning_rate {0.005, 0.001, 0.0005, 0.0001} x batch_size {8, 16, 32, 64, 128}" in text
-    assert "at alpha 1. A cell is 10 trainings" in text
+    assert "at alpha 0. A cell is 10 trainings" in text
     assert "**2 of 20 cells done**, 1 of them diverged. Next stage: alpha." in text
     assert "It starts there." in text
 
@@ -69,6 +69,28 @@ def test_a_winner_on_the_grids_edge_is_a_warning(
     text = note([best], best, name)
     assert ("edge" in text) == (said is not None)
     assert said is None or said in text
+
+
+def test_trainings_that_learned_nothing_are_counted() -> None:
+    dead = dataclasses.replace(CELL, batch_size=8, dead=2)
+    text = note([CELL, dead], dead)
+    assert "2 trainings in 1 cell ended no better than guessing (accuracy up to 0.6)" in text
+    assert "| no better than guessing |" in text.replace("\u2003", "")
+    assert "2 of 10 runs" in text
+    one = note([CELL, dataclasses.replace(dead, dead=1)], CELL)
+    assert "1 training in 1 cell ended" in one and ", and counts like any other." in one
+    assert "| no better" not in one.replace("\u2003", "")
+    assert "guessing" not in note([CELL], CELL)
+    # An older study does not say.
+    assert "guessing" not in note([dataclasses.replace(CELL, dead=None)], CELL)
+
+
+def test_reruns_of_the_papers_settings_are_no_winners() -> None:
+    protocol = Protocol(search="published")
+    of_table_1 = make_stage("paper", "AuxMLP", "rerun", protocol, WINNER)
+    text = rerun_note(of_table_1, [RESULT], "")
+    assert text.startswith("Trains this model at the settings of the paper's Table I afresh on")
+    assert "This is the last stage." in text
 
 
 def test_reruns_show_accuracy_and_seconds_beside_the_papers() -> None:

@@ -27,7 +27,7 @@ PROTOCOL = Protocol(epochs=2, repeats=2, reruns=3)
 def plan_of(
     store: Store, data: Data, model: str = "AuxMLP", protocol: Protocol = PROTOCOL
 ) -> list[StagePlan]:
-    return plan(store.engine, "toy", model, protocol, data, Estimates(store.engine, 2))
+    return plan(store.engine, "toy", model, protocol, data, Estimates(store.engine, 2), set())
 
 
 def counts(plans: list[StagePlan]) -> list[tuple[str, int, int]]:
@@ -40,6 +40,7 @@ def counts(plans: list[StagePlan]) -> list[tuple[str, int, int]]:
         ("MLP", Protocol(), [("lr-batch", 200, 0), ("rerun", 10, 0)]),
         # Of the second grid, one cell is the winner of the first.
         ("AuxMLP", Protocol(), [("lr-batch", 200, 0), ("alpha", 110, 10), ("rerun", 10, 0)]),
+        ("MLP", Protocol(search="published"), [("rerun", 10, 0)]),
         (
             "AuxMLP",
             Protocol(stage1_alpha=0.25, repeats=3, reruns=2),
@@ -53,6 +54,20 @@ def test_of_a_new_store_all_is_left_to_do(
     plans = plan_of(store, data, model, protocol)
     assert counts(plans) == expected
     assert all(each.seconds > 0 for each in plans)
+
+
+def test_what_two_models_share_is_planned_once(store: Store, data: Data) -> None:
+    """The first stage of an Auxsiamese model is that of the Siamese one."""
+    planned: set[str] = set()
+    times = Estimates(store.engine, 2)
+    both = [
+        counts(plan(store.engine, "toy", model, PROTOCOL, data, times, planned))
+        for model in ("SiameseMLP", "AuxsiameseMLP")
+    ]
+    assert both == [
+        [("lr-batch", 40, 0), ("rerun", 3, 0)],
+        [("lr-batch", 40, 40), ("alpha", 22, 2), ("rerun", 3, 0)],
+    ]
 
 
 def test_midway_and_after(runs: Runs, standin: StandIn, data: Data) -> None:
@@ -88,7 +103,7 @@ def test_another_experiment_finds_the_searches_but_not_the_reruns(
 
     def other(driver: Driver) -> None:
         times = Estimates(driver.store.engine, 2)
-        plans = plan(driver.store.engine, "other", "MLP", PROTOCOL, data, times)
+        plans = plan(driver.store.engine, "other", "MLP", PROTOCOL, data, times, set())
         found.extend(counts(plans))
 
     found: list[tuple[str, int, int]] = []
@@ -113,7 +128,7 @@ def test_a_store_finds_the_searches_of_a_report(
 
 def test_reruns_take_longer_as_nothing_trains_beside_them(store: Store, data: Data) -> None:
     two, four = (
-        plan(store.engine, "toy", "MLP", Protocol(), data, Estimates(store.engine, workers))
+        plan(store.engine, "toy", "MLP", Protocol(), data, Estimates(store.engine, workers), set())
         for workers in (2, 4)
     )
     assert two[0].seconds == pytest.approx(2 * four[0].seconds)

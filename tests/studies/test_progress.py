@@ -48,7 +48,7 @@ class Replay:
 def run_of(seed: int, accuracy: float | None) -> TrainingRun:
     status = "diverged" if accuracy is None else "ok"
     return TrainingRun(
-        "", "MLP", 1e-3, 8, None, seed, 25, "", status, accuracy, None, 1, 1, 1, (), "", ""
+        "", "MLP", 1e-3, 8, None, seed, 25, "", status, accuracy, None, 1, 1, 1, (), "", "", None
     )
 
 

@@ -16,6 +16,7 @@ OTHER: dict[str, Any] = {
     "repeats": 1,
     "reruns": 2,
     "data": "mnist",
+    "auxiliary": "logits",
     "stage1_alpha": 0.5,
     "select_on": "validation",
     "search": "joint",
@@ -34,7 +35,8 @@ def test_the_defaults_are_the_papers() -> None:
     assert list(protocol.repeat_seeds) == list(range(10))
     assert list(protocol.rerun_seeds) == list(range(10, 20))
     assert protocol.data == "mnist-sample"
-    assert protocol.stage1_alpha == 1.0
+    assert protocol.auxiliary == "softmax"
+    assert protocol.stage1_alpha == 0.0
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,9 @@ def test_the_defaults_are_the_papers() -> None:
         ({"epochs": 5, "repeats": 1}, "paper+epochs=5,repeats=1"),
         ({"reruns": 2}, "paper+reruns=2"),
         ({"stage1_alpha": 0.5}, "paper+stage1-alpha=0.5"),
-        ({"stage1_alpha": 0}, "paper+stage1-alpha=0"),
+        ({"stage1_alpha": 1}, "paper+stage1-alpha=1"),
+        ({"auxiliary": "logits"}, "paper+auxiliary=logits"),
+        ({"search": "published"}, "paper+search=published"),
         ({"data": "mnist"}, "paper+data=mnist"),
         ({"select_on": "validation"}, "paper+select-on=validation"),
         ({"search": "joint", "racing": True}, "paper+search=joint,racing"),
@@ -126,17 +130,26 @@ def test_a_study_made_before_a_setting_came_has_its_default() -> None:
     assert list(differences(older, asked | {"racing": True})) == [
         "racing: stored False, asked True"
     ]
+    del older["auxiliary"]
+    assert list(differences(older, asked)) == ["auxiliary: stored logits, asked softmax"]
 
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"select_on": "train"}, "select-on must be test or validation, not train"),
-        ({"search": "random"}, "search must be two-stage or joint, not random"),
+        ({"search": "random"}, "search must be two-stage or joint or published, not random"),
         ({"rank_by": "luck"}, "rank-by must be mean or lower-bound, not luck"),
         ({"rank_by": "lower-bound", "repeats": 1}, "lower-bound needs at least 2 repeats"),
         ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
         ({"search": "joint", "stage1_alpha": 0.5}, "stage1-alpha has no meaning in a joint"),
+        ({"auxiliary": "sigmoid"}, "auxiliary must be softmax or logits, not sigmoid"),
+        *(
+            ({"search": "published", name: value}, f"{name.replace('_', '-')} has no meaning where")
+            for name, value in OTHER.items()
+            if name in ("repeats", "stage1_alpha", "select_on", "rank_by")
+        ),
+        ({"search": "published", "racing": True}, "racing has no meaning where"),
     ],
 )
 def test_settings_that_make_no_experiment_are_refused(settings: dict[str, Any], said: str) -> None:

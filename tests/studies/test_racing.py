@@ -93,7 +93,7 @@ def test_the_cells_that_were_given_up_are_not_left_to_do(
     before = contest.trained()
 
     def look(driver: Driver) -> None:
-        plans = plan(driver.store.engine, "toy", "MLP", RACE, data, driver.times)
+        plans = plan(driver.store.engine, "toy", "MLP", RACE, data, driver.times, set())
         assert all(each.recorded == each.trainings for each in plans)
         run_chain(driver, "toy", "MLP", RACE)
 

@@ -10,7 +10,7 @@ from digitcmp.training import Hyperparameters
 from studies.grid import Grid
 from studies.paper import PAPER
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
-from studies.stages import Stage, chain, make_stage
+from studies.stages import Stage, chain, make_stage, start
 
 PROTOCOL = Protocol(repeats=3, reruns=2, stage1_alpha=0.4)
 WINNER = Hyperparameters(1e-3, 16, 0.7)
@@ -37,10 +37,11 @@ def test_alpha_is_searched_where_there_is_an_auxiliary_loss(model: str) -> None:
     expected = ("lr-batch", "alpha", "rerun") if "Aux" in model else ("lr-batch", "rerun")
     assert chain(model, Protocol()) == expected
     assert chain(model, Protocol(search="joint")) == ("joint", "rerun")
+    assert chain(model, Protocol(search="published")) == ("rerun",)
 
 
 def test_the_joint_grid_is_the_product_of_both() -> None:
-    stage = make_stage("toy", "AuxMLP", "joint", replace(PROTOCOL, stage1_alpha=1.0), None)
+    stage = make_stage("toy", "AuxMLP", "joint", replace(PROTOCOL, stage1_alpha=0.0), None)
     assert cells_of(stage) == {
         (Hyperparameters(rate, size, alpha), (0, 1, 2))
         for rate, size, alpha in product(LEARNING_RATES, BATCH_SIZES, ALPHAS)
@@ -98,6 +99,16 @@ def test_the_last_grid_is_seeds_at_the_winner(model: str, winner: Hyperparameter
     assert cells_of(stage) == {(winner, (10,)), (winner, (11,))}
     assert stage.trainings_per_cell == 1
     assert stage.is_rerun
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_without_a_search_the_papers_settings_are_rerun(model: str) -> None:
+    protocol = Protocol(search="published", reruns=2)
+    stage = make_stage("toy", model, "rerun", protocol, start(model, protocol))
+    of_paper = PAPER[model]
+    chosen = Hyperparameters(of_paper.learning_rate, of_paper.batch_size, of_paper.alpha)
+    assert cells_of(stage) == {(chosen, (10,)), (chosen, (11,))}
+    assert start(model, Protocol()) is None
 
 
 def test_batch_sizes_and_seeds_stay_whole_numbers() -> None:

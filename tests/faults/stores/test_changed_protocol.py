@@ -15,7 +15,8 @@ from studies.protocol import Protocol
 
 NAME = "paper+epochs=1,repeats=2,reruns=2"
 OTHER = {
-    "data": "mnist", "select_on": "validation", "search": "joint", "rank_by": "lower-bound",
+    "data": "mnist", "auxiliary": "logits", "select_on": "validation", "search": "joint",
+    "rank_by": "lower-bound",
 }  # fmt: skip
 """A value beside the default, for settings that take certain words only."""
 
