@@ -14,6 +14,7 @@ from storage.queries import GridCell, best_cell, grid_cells, model_results
 from storage.store import Store
 from studies.artifacts import attach, attached
 from studies.note import rerun_note, search_note
+from studies.paper import GUESSING
 from studies.stages import Stage
 
 SECONDS_BETWEEN_NOTES = 5.0
@@ -90,11 +91,18 @@ class Board:
     def _text(self, stage: Stage, study: Study) -> str:
         start = _start(study)
         if stage.is_rerun:
-            return rerun_note(stage, model_results(self._store.engine, stage.experiment), start)
+            results = model_results(self._store.engine, stage.experiment)
+            return rerun_note(stage, results, _dead(study), start)
         names = (stage.experiment, stage.model, stage.name)
         best = best_cell(self._store.engine, *names)
         cells = grid_cells(self._store.engine, *names)
         return search_note(stage, cells, best, _trial_of(study, stage, best), start)
+
+
+def _dead(study: Study) -> int:
+    """Return how many reruns ended no better than guessing."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return sum(trial.value is not None and trial.value <= GUESSING for trial in complete)
 
 
 def _start(study: Study) -> str:

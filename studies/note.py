@@ -52,8 +52,11 @@ def search_note(
     return "\n\n".join(parts)
 
 
-def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
-    """The note of reruns, with the results of all models of the experiment so far."""
+def rerun_note(stage: Stage, results: Sequence[ModelResult], dead: int, start: str) -> str:
+    """The note of reruns, with the results of all models of the experiment so far.
+
+    `dead` of them ended no better than guessing.
+    """
     published = PAPER[stage.model]
     seeds = stage.search_space["seed"]
     result = next((each for each in results if each.model == stage.model), None)
@@ -63,6 +66,8 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], start: str) -> str:
         f"with all cores, to measure its accuracy and its training time.{start}",
         f"**{done} of {len(seeds)} reruns done.** {_next(stage)}",
     ]
+    if dead:
+        parts.append(f"⚠ {_no_better(dead)}: the mean accuracy and its spread are of those, too.")
     if result is not None:
         rows = [
             ("learning rate", f"{result.learning_rate:g}", f"{published.learning_rate:g}"),
@@ -104,9 +109,14 @@ def _dead(cells: Sequence[GridCell]) -> str:
     if not dead:
         return ""
     where = sum(bool(cell.dead) for cell in cells)
+    in_cells = f" in {where} cell{'s' * (where > 1)}"
+    return f" {_no_better(dead, in_cells)}, and count{'s' * (dead == 1)} like any other."
+
+
+def _no_better(dead: int, where: str = "") -> str:
     return (
-        f" {dead} training{'s' * (dead > 1)} in {where} cell{'s' * (where > 1)} ended no better "
-        f"than guessing (accuracy up to {GUESSING:g}), and count{'s' * (dead == 1)} like any other."
+        f"{dead} training{'s' * (dead > 1)}{where} ended no better than guessing "
+        f"(accuracy up to {GUESSING:g})"
     )
 
 

@@ -22,7 +22,7 @@ MARKS = (
     f"Holm's correction for all models of the table, p < {SIGNIFICANT:g}; ‡ differs by more than "
     f"{FAR:g}; § seconds "
     f"whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed the machine "
-    "down, and they tell little."
+    "down, and they tell little; ¶ some reruns ended no better than guessing, and count."
 )
 
 
@@ -93,21 +93,21 @@ def headline_table(runs: Mapping[str, ModelRun]) -> str:
     mixed = len({run.experiment for run in runs.values()}) > 1
     titles = ("model", "accuracy", "the paper's", "difference", "", "seconds", "", "the paper's")
     rows = [
-        (*_result_row(run.result, run.model in marked), *([run.experiment] if mixed else []))
+        (*_result_row(run, run.model in marked), *([run.experiment] if mixed else []))
         for run in runs.values()
     ]
     return table((*titles, *["experiment"] * mixed), rows)
 
 
-def _result_row(result: ModelResult, is_beyond_noise: bool) -> tuple[str, ...]:
-    published = PAPER[result.model]
+def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str, ...]:
+    result, published = run.result, PAPER[run.model]
     seconds = result.mean_train_seconds
     return (
         result.model,
         plus_minus(result.mean_accuracy, result.std_accuracy, 3),
         plus_minus(published.accuracy, published.accuracy_deviation, 3),
         f"{against_paper(result).value:+.3f}",
-        "†" * is_beyond_noise + "‡" * is_far(result),
+        "†" * is_beyond_noise + "‡" * is_far(result) + "¶" * bool(run.dead),
         "-" if seconds is None else plus_minus(seconds, result.std_train_seconds, 2),
         "§" * is_restless(result),
         plus_minus(published.seconds, published.seconds_deviation, 1),

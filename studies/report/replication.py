@@ -39,6 +39,8 @@ class Replication:
     def source(self) -> str:
         """What was measured, in words."""
         kind = "reruns" if self.is_rerun else "repeats of a cell"
+        if self.is_rerun and self.run.dead:
+            kind += f" ({self.run.dead} no better than guessing)"
         auxiliary = f", {self.run.protocol['auxiliary']}" if self.run.has_alpha else ""
         return f"{self.count} {kind}{auxiliary}"
 

@@ -10,7 +10,7 @@ from typing import Any
 from storage.cells import DECIDED
 from storage.measurements import RankedCell, Rerun, StudyAttributes
 from storage.queries import ModelResult
-from studies.paper import PAPER, trained_as
+from studies.paper import GUESSING, PAPER, trained_as
 from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, OLDER
 
 RERUN = "rerun"
@@ -124,6 +124,11 @@ class ModelRun:
     def measured(self) -> list[Rerun]:
         """The reruns that did not diverge, by seed."""
         return [each for each in self.reruns if each.accuracy is not None]
+
+    @property
+    def dead(self) -> int:
+        """How many reruns ended no better than guessing."""
+        return sum((each.accuracy or 0.0) <= GUESSING for each in self.measured)
 
     @cached_property
     def result(self) -> ModelResult:

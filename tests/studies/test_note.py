@@ -88,22 +88,24 @@ def test_trainings_that_learned_nothing_are_counted() -> None:
 def test_reruns_of_the_papers_settings_are_no_winners() -> None:
     protocol = Protocol(search="published")
     of_table_1 = make_stage("paper", "AuxMLP", "rerun", protocol, WINNER)
-    text = rerun_note(of_table_1, [RESULT], "")
+    text = rerun_note(of_table_1, [RESULT], 0, "")
     assert text.startswith("Trains this model at the settings of the paper's Table I afresh on")
     assert "This is the last stage." in text
 
 
 def test_reruns_show_accuracy_and_seconds_beside_the_papers() -> None:
-    text = rerun_note(stage("rerun"), [RESULT], "").replace("\u2003", "")
+    text = rerun_note(stage("rerun"), [RESULT], 0, "").replace("\u2003", "")
     assert "seeds 10 to 19" in text
     assert "**10 of 10 reruns done.** This is the last stage." in text
     assert "| test accuracy | 0.860 ± 0.011 | 0.856 ± 0.011 |" in text
     assert "| seconds per training | 0.50 ± 0.02 | 7.3 ± 0.4 |" in text
-    assert "so far" not in text
+    assert "so far" not in text and "guessing" not in text
+    text = rerun_note(stage("rerun"), [RESULT], 1, "")
+    assert "1 training ended no better than guessing (accuracy up to 0.6): the mean" in text
 
 
 def test_reruns_compare_the_models_in_the_papers_order() -> None:
     other = dataclasses.replace(RESULT, model="MLP", alpha=None)
-    lines = rerun_note(stage("rerun"), [RESULT, other], "").splitlines()
+    lines = rerun_note(stage("rerun"), [RESULT, other], 0, "").splitlines()
     models = [line.split()[1] for line in lines if line.startswith(("| MLP", "| AuxMLP"))]
     assert models == ["MLP", "AuxMLP"]

@@ -5,6 +5,7 @@ from filled import PROTOCOL, Filled, around
 
 from storage.store import Store
 from studies.report.choice import headline, model_runs
+from studies.report.headline import headline_table
 from studies.report.replication import Replication, replication_section, replications
 from studies.report.results import ModelRun
 
@@ -60,6 +61,13 @@ def test_reruns_at_the_papers_settings_come_before_any_cell(filled: Filled) -> N
 def test_reruns_that_trained_otherwise_do_not_count(filled: Filled) -> None:
     rerun(filled, 0.5, epochs=1)
     assert not by_model(filled.store)["AuxMLP"].is_rerun
+
+
+def test_reruns_that_learned_nothing_are_counted(store: Store) -> None:
+    Filled(store, "published", PUBLISHED, TABLE_1).model("AuxMLP", [0.86, 0.55, 0.87, 0.6])
+    runs, chosen = read(store)
+    assert "4 reruns (2 no better than guessing), softmax" in replication_section(runs, chosen)
+    assert "| AuxMLP | 0.720 ± 0.169 | 0.856 ± 0.011 | -0.136 | ‡¶ |" in headline_table(chosen)
 
 
 def test_a_model_that_was_only_rerun_is_there(store: Store) -> None:
