@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from distributed import Client, Future, KilledWorker
 
-from digitcmp.pairs import PooledDigits
+from digitcmp.data.pairs import PooledDigits
 from studies.connection import answering, connect, disconnect, register
 from studies.errors import ClusterLost
 from studies.local import LocalWorkers

@@ -9,7 +9,7 @@ from types import FrameType
 
 import typer
 
-from digitcmp.idx import DataError
+from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, StoreError, StoreInUse
 from studies.errors import ClusterLost, Terminated, UsageError
 

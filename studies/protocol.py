@@ -52,7 +52,7 @@ class Protocol:
     data: str = "mnist-sample"
     auxiliary: str = "softmax"
     """What the auxiliary cross entropy takes for its logits: the probabilities of a `softmax`, as
-    in the paper, or the ten units themselves, `logits`. See `digitcmp.loss.Loss`."""
+    in the paper, or the ten units themselves, `logits`. See `digitcmp.training.loss.Loss`."""
     stage1_alpha: float = 0.0
     """Weight of the auxiliary loss while learning rate and batch size are searched.
     The paper does not say which it used. Source: its authors' public code, which gives none."""

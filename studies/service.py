@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 
-from digitcmp import mnist, pairs
+from digitcmp.data import mnist, pairs
 from digitcmp.models import MODELS
 from storage.backup import backup
 from storage.lock import store_lock

@@ -7,12 +7,13 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import torch
 from distributed import Worker, WorkerPlugin
 
-from digitcmp.models import MODELS
-from digitcmp.pairs import PooledDigits
+from digitcmp.data.pairs import PooledDigits
+from digitcmp.models import MODELS, build
 from digitcmp.training import Hyperparameters, TrainingResult, train
 
 ALL_CORES = 0
@@ -92,7 +93,9 @@ def do(job: Job) -> Report:
     torch.set_flush_denormal(True)
     _keep_freed_memory()
     digits = _data[job.data_sha256]
-    results = train(job.model, job.hyperparameters, digits, job.seeds, job.epochs, job.auxiliary)
+    results = train(
+        partial(build, job.model), job.hyperparameters, digits, job.seeds, job.epochs, job.auxiliary
+    )
     return Report(results, threads, socket.gethostname(), started_at)
 
 

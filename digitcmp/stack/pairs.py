@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from digitcmp.pairs import PairSet
+from digitcmp.data.pairs import PairSet
 
 
 class Logits(NamedTuple):

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from digitcmp.models import OneBranch, TwoBranch
-from digitcmp.pairs import PairSet
+from digitcmp.data.pairs import PairSet
+from digitcmp.networks.branches import Network, TwoBranch
+from digitcmp.stack.known_layers import require_known, trunks_of
 from digitcmp.stack.layers import Linear, positive_part
 from digitcmp.stack.pairs import Logits, StackedPairs, targets
 from digitcmp.stack.parameters import Parameters
@@ -16,12 +17,14 @@ from digitcmp.stack.trunks import head_layers, trunk_layers
 class Stack:
     """R models of one kind, which must differ in their parameters alone.
 
-    The models only lend their initial parameters; they are not changed.
+    The models only lend their initial parameters; they are not changed. Raises UnknownNetwork where
+    autograd would give anything else.
     """
 
-    def __init__(self, models: Sequence[OneBranch | TwoBranch]) -> None:
+    def __init__(self, models: Sequence[Network]) -> None:
+        require_known(models)
         # The two trunks of a network without weight sharing are two networks for their layers.
-        trunks = [trunk for model in models for trunk in _trunks(model)]
+        trunks = [trunk for model in models for trunk in trunks_of(model)]
         heads = [model.head for model in models]
         comparisons = [model.comparison for model in models if isinstance(model, TwoBranch)]
         self.parameters = Parameters([trunks, heads, comparisons])
@@ -61,12 +64,6 @@ class Stack:
                 of_digits = of_digits + gradient.digits
             of_units = of_digits.flatten(1, 2)
         self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunk_count))
-
-
-def _trunks(model: OneBranch | TwoBranch) -> list[nn.Module]:
-    if isinstance(model, OneBranch):
-        return [model.trunk]
-    return [model.first] if model.first is model.second else [model.first, model.second]
 
 
 def _regrouped(batch: Tensor, groups: int) -> Tensor:

@@ -1,13 +1,14 @@
-"""From the layers of `digitcmp.models` to the layers of a stack."""
+"""From the layers of a network to the layers of a stack."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 
 import torch
 from torch import Tensor, nn
 
-from digitcmp import architectures
+from digitcmp.networks.architectures import Residual as ResidualBlock
 from digitcmp.stack.batch_norm import BatchNorm
+from digitcmp.stack.known_layers import UnknownNetwork, kind, kinds, layers_of
 from digitcmp.stack.layers import Chain, Flatten, Layer, Linear, ReLU
 from digitcmp.stack.parameters import Parameters
 from digitcmp.stack.patches import PooledPatches, patches
@@ -28,76 +29,96 @@ class Trunk(Chain):
 def trunk_layers(
     trunk: nn.Module, parameters: Parameters, networks: int, images_per_pair: int
 ) -> Trunk:
-    """The layers of so many networks like `trunk`, each of which sees so many images of a pair."""
-    layers = list(trunk.children())
-    on_images = list(takewhile(lambda layer: not isinstance(layer, nn.Flatten), layers))
+    """Return the layers of so many networks like `trunk`, each of which sees so many images of a
+    pair.
+
+    Raises UnknownNetwork for any but the three kinds of trunks that the paper's models have.
+    """
+    layers = layers_of(trunk)
+    on_images = list(takewhile(lambda layer: kind(layer) != "flatten", layers))
+    if len(on_images) == len(layers):
+        raise UnknownNetwork("a trunk that does not flatten its images")
     linear = _linear_layers(layers[len(on_images) + 1 :], parameters, reads_pixels=not on_images)
-    if not on_images:
-        return Trunk(linear, lambda images: images.flatten(-3).contiguous())
-    if not any(isinstance(layer, nn.BatchNorm2d) for layer in on_images):
-        return Trunk([*_pooled_layers(on_images, parameters), Flatten(), *linear], patches)
-    each = [
-        Chain(_residual_layers(on_images, parameters, number, images_per_pair))
-        for number in range(networks)
-    ]
-    return Trunk([EachNetwork(each, images_per_pair), *linear], torch.Tensor.contiguous)
+    match kinds(on_images):
+        case []:
+            return Trunk(linear, lambda images: images.flatten(-3).contiguous())
+        # The kernels of both convolutions are made for the maps that these layers have.
+        case ["convolution", "max-pooling", "ReLU", "convolution", "max-pooling", "ReLU"]:
+            first, second = on_images[0], on_images[3]
+            pooled: list[Layer] = [
+                PooledPatches(*parameters.of(first)), ReLU(),
+                PooledWinograd(*parameters.of(second)), ReLU(), Flatten(),
+            ]  # fmt: skip
+            return Trunk([*pooled, *linear], patches)
+        case ["padded convolution", "batch normalisation", "ReLU", *blocks, "average-pooling"] if (
+            all(block == "residual" for block in blocks)
+        ):
+            chains = [
+                _residual_layers(on_images, parameters, number, images_per_pair)
+                for number in range(networks)
+            ]
+            each = EachNetwork(chains, images_per_pair)
+            return Trunk([each, *linear], torch.Tensor.contiguous)
+    raise UnknownNetwork(f"image layers in this order: {', '.join(kinds(on_images))}")
 
 
 def head_layers(head: nn.Module, parameters: Parameters) -> Chain:
-    """The layers of all heads like `head`."""
-    return Chain(_linear_layers(head.children(), parameters, reads_pixels=False))
+    """Return the layers of all heads like `head`. Raises UnknownNetwork."""
+    return Chain(_linear_layers(layers_of(head), parameters, reads_pixels=False))
 
 
 def _linear_layers(
-    layers: Iterable[nn.Module], parameters: Parameters, reads_pixels: bool
+    layers: Sequence[nn.Module], parameters: Parameters, reads_pixels: bool
 ) -> list[Layer]:
-    return [
-        Linear(*parameters.of(layer), reads_pixels=reads_pixels and number == 0)
-        if isinstance(layer, nn.Linear)
-        else ReLU()
-        for number, layer in enumerate(layers)
-    ]
-
-
-def _pooled_layers(layers: Iterable[nn.Module], parameters: Parameters) -> list[Layer]:
-    """The image layers of a CNN, all networks at once."""
     built: list[Layer] = []
-    for layer in layers:
-        match layer:
-            case nn.Conv2d(in_channels=1 | 2):
-                built.append(PooledPatches(*parameters.of(layer)))
-            case nn.Conv2d():
-                built.append(PooledWinograd(*parameters.of(layer)))
-            case nn.ReLU():
+    for number, layer in enumerate(layers):
+        match kind(layer):
+            case "linear":
+                first = reads_pixels and number == 0
+                built.append(Linear(*parameters.of(layer), reads_pixels=first))
+            case "ReLU":
                 built.append(ReLU())
-            case nn.MaxPool2d():
-                pass  # within the convolution before it
-            case _:
-                raise TypeError(f"no image layer stands for {layer}")
+            case other:
+                raise UnknownNetwork(f"{other} on features")
     return built
 
 
 def _residual_layers(
-    layers: Iterable[nn.Module], parameters: Parameters, number: int, sides: int
-) -> list[Layer]:
-    """The image layers of one network of a ResNet."""
-    built: list[Layer] = []
-    for layer in layers:
-        match layer:
-            case nn.Conv2d(in_channels=channels):
-                # The batch normalisation that follows has to know of the bias.
-                weight, left_out = parameters.of_module(layer, number)
-                built.append(PixelConvolution(weight) if channels <= 2 else Convolution(weight))
-            case nn.BatchNorm2d():
-                weight, bias = parameters.of_module(layer, number)
-                built.append(BatchNorm(weight, bias, left_out.value, sides))
-            case nn.ReLU():
-                built.append(ReLU())
-            case nn.AvgPool2d(kernel_size=int(size)):
-                built.append(AveragePool(size, parameters.values.dtype))
-            case architectures.Residual(convolutions=inner):
-                chain = Chain(_residual_layers(inner, parameters, number, sides))
-                built.append(Residual(chain))
-            case _:
-                raise TypeError(f"no image layer stands for {layer}")
-    return built
+    layers: Sequence[nn.Module], parameters: Parameters, number: int, sides: int
+) -> Chain:
+    """Return the image layers of one network of a ResNet: what comes first reads pixels."""
+    first, normalisation, _, *blocks, pooling = layers
+    assert isinstance(pooling, nn.AvgPool2d)
+    assert isinstance(pooling.kernel_size, int)
+    weight, left_out = parameters.of_module(first, number)
+    return Chain(
+        [
+            PixelConvolution(weight),
+            _batch_norm(normalisation, parameters, number, left_out.value, sides),
+            ReLU(),
+            *(_residual(block, parameters, number, sides) for block in blocks),
+            AveragePool(pooling.kernel_size, parameters.values.dtype),
+        ]
+    )
+
+
+def _residual(block: nn.Module, parameters: Parameters, number: int, sides: int) -> Residual:
+    assert isinstance(block, ResidualBlock)
+    first, first_normalisation, _, second, second_normalisation = block.convolutions
+    layers: list[Layer] = []
+    for convolution, normalisation in (
+        (first, first_normalisation), (second, second_normalisation),
+    ):  # fmt: skip
+        # The batch normalisation that follows has to know of the bias.
+        weight, left_out = parameters.of_module(convolution, number)
+        layers += [
+            Convolution(weight),
+            _batch_norm(normalisation, parameters, number, left_out.value, sides),
+        ]
+    return Residual(Chain([*layers[:2], ReLU(), *layers[2:]]))
+
+
+def _batch_norm(
+    layer: nn.Module, parameters: Parameters, number: int, left_out: Tensor, sides: int
+) -> BatchNorm:
+    return BatchNorm(*parameters.of_module(layer, number), left_out, sides)

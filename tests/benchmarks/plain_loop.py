@@ -1,21 +1,22 @@
 """The training loop that a reader of the paper would write: what ours is measured against."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from digitcmp.models import MODELS
-from digitcmp.pairs import PairSets
-from digitcmp.training import Hyperparameters, initial_model
+from digitcmp.data.pairs import PairSets
+from digitcmp.models import MODELS, build
+from digitcmp.training import Hyperparameters, initial_network
 
 
 def train(
     model: str, hyperparameters: Hyperparameters, sets: PairSets, seed: int, epochs: int
 ) -> float:
     """Train on the pairs of one seed; the accuracy on its test pairs."""
-    network = initial_model(model, seed)
+    network = initial_network(partial(build, model), seed)
     alpha = hyperparameters.alpha if MODELS[model].auxiliary_loss else None
     optimizer = torch.optim.Adam(network.parameters(), lr=hyperparameters.learning_rate)
     one_hot = nn.functional.one_hot(sets.train.target, 2).float()

@@ -17,7 +17,7 @@ import optuna
 from distributed import LocalCluster
 from rich.console import Console
 
-from digitcmp import mnist, pairs
+from digitcmp.data import mnist, pairs
 from digitcmp.training import TrainingResult
 from storage.lock import store_lock
 from storage.store import open_store

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 
 import torch
@@ -20,9 +21,9 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from digitcmp import mnist, pairs
-from digitcmp.models import MODELS
-from digitcmp.training import Hyperparameters, initial_model
+from digitcmp.data import mnist, pairs
+from digitcmp.models import MODELS, build
+from digitcmp.training import Hyperparameters, initial_network
 from studies.cluster import Cluster
 from studies.paper import PAPER
 from studies.worker import ALL_CORES, Job, Report, cores, do, networks_at_once
@@ -122,7 +123,7 @@ def flops(model: str, epochs: int) -> int:
     """
     chosen = at_table_1(model)
     size = chosen.batch_size
-    step = plain_loop.step_of(initial_model(model, 0), chosen.alpha)
+    step = plain_loop.step_of(initial_network(partial(build, model), 0), chosen.alpha)
     with FlopCounterMode(display=False) as counter:
         step(
             torch.randn(size, 2, 14, 14),

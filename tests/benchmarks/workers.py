@@ -17,7 +17,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 
-from digitcmp import mnist, pairs
+from digitcmp.data import mnist, pairs
 from storage.lock import store_lock
 from storage.store import open_store
 from studies.board import Board

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitcmp import mnist
+from digitcmp.data import mnist
 
-LOAD = "from digitcmp import mnist; print(mnist.load('mnist-sample').sha256)"
+LOAD = "from digitcmp.data import mnist; print(mnist.load('mnist-sample').sha256)"
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,14 @@
 """The paper's loss and training loop, written plainly with autograd: what ours is held to."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from digitcmp.models import Outputs
-from digitcmp.pairs import PairSet, PairSets
-from digitcmp.training import Hyperparameters, initial_model
+from digitcmp.data.pairs import PairSet, PairSets
+from digitcmp.models import build
+from digitcmp.networks.branches import Outputs
+from digitcmp.training import Hyperparameters, initial_network
 
 
 def random_pairs(count: int, seed: int) -> PairSet:
@@ -41,7 +44,7 @@ def train(
     auxiliary: str = "softmax",
 ) -> tuple[float, float, list[float]]:
     """Test accuracy, validation accuracy and loss curve of one training."""
-    network = initial_model(model, seed)
+    network = initial_network(partial(build, model), seed)
     optimizer = torch.optim.Adam(network.parameters(), lr=chosen.learning_rate)
     shuffle = torch.Generator().manual_seed(seed)
     count, curve = len(sets.train.target), []

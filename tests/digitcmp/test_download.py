@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from digitcmp import mnist
-from digitcmp.mnist import DataError
+from digitcmp.data import mnist
+from digitcmp.data.mnist import DataError
 
 
 @dataclass

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitcmp import idx
-from digitcmp.idx import DataError
+from digitcmp.data import idx
+from digitcmp.data.idx import DataError
 
 NAME = "train-images-idx3-ubyte"
 IMAGES = np.arange(3 * 28 * 28).astype(np.uint8).reshape(3, 28, 28)

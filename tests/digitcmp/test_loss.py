@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from plain import loss_of, random_pairs
 from torch import Tensor
 
-from digitcmp.loss import AUXILIARY, Loss
-from digitcmp.models import Outputs
+from digitcmp.networks.branches import Outputs
 from digitcmp.stack import Logits, targets
+from digitcmp.training.loss import AUXILIARY, Loss
 
 alphas = st.none() | st.floats(0, 10)
 auxiliaries = st.sampled_from(AUXILIARY)

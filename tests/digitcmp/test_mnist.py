@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitcmp import mnist
-from digitcmp.mnist import DataError, Images
+from digitcmp.data import mnist
+from digitcmp.data.mnist import DataError, Images
 
 IdxBytes = Callable[[NDArray[np.uint8]], bytes]
 

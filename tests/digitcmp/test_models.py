@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from digitcmp.models import MODELS, TwoBranch, build
+from digitcmp.models import MODELS, build
+from digitcmp.networks.branches import TwoBranch
 
 TABLE_I = {
     "MLP": 73_314,

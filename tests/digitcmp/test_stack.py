@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from plain import loss_of, random_pairs, take
 from torch import Tensor, nn
 
-from digitcmp.loss import Loss
-from digitcmp.models import MODELS
-from digitcmp.pairs import PairSet
+from digitcmp.data.pairs import PairSet
+from digitcmp.models import MODELS, build
 from digitcmp.stack import Adam, Batch, Logits, Stack, concatenate
-from digitcmp.training import initial_model
+from digitcmp.training import initial_network
+from digitcmp.training.loss import Loss
 
 PAIRS = 7
 ALPHA = 0.7
@@ -38,7 +39,7 @@ def double_precision() -> Iterator[None]:
 
 
 def models_of(name: str, seeds: tuple[int, ...] = SEEDS) -> list[nn.Module]:
-    return [initial_model(name, seed) for seed in seeds]
+    return [initial_network(partial(build, name), seed) for seed in seeds]
 
 
 def whole(stack: Stack, sets: list[PairSet]) -> Batch:

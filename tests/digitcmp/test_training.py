@@ -1,17 +1,19 @@
 """Training: the same bits each time, what a plain loop would give, and how it diverges."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
+from functools import partial
 
 import plain
 import pytest
 import torch
 
-from digitcmp.loss import AUXILIARY, Loss
-from digitcmp.mnist import Digits
-from digitcmp.models import MODELS
-from digitcmp.pairs import PooledDigits, pair_sets, pool
-from digitcmp.training import Hyperparameters, TrainingResult, initial_model, train
+from digitcmp.data.mnist import Digits
+from digitcmp.data.pairs import PooledDigits, pair_sets, pool
+from digitcmp.models import MODELS, build
+from digitcmp.networks.branches import Network
+from digitcmp.training import Hyperparameters, TrainingResult, initial_network, train
+from digitcmp.training.loss import AUXILIARY, Loss
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +23,10 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+def named(model: str) -> Callable[[], Network]:
+    return partial(build, model)
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +50,14 @@ def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
     model: str, chosen: Hyperparameters, pooled: PooledDigits
 ) -> None:
     seeds = (3, 1, 4, 15, 9)
-    together = bits(train(model, chosen, pooled, seeds, epochs=2))
+    together = bits(train(named(model), chosen, pooled, seeds, epochs=2))
     assert [result[0] for result in together] == list(seeds)
     assert len({result[1] for result in together}) > 1
-    assert bits(train(model, chosen, pooled, seeds, epochs=2)) == together
+    assert bits(train(named(model), chosen, pooled, seeds, epochs=2)) == together
     for groups in ([(3,), (1, 4), (15, 9)], [(9, 15, 4, 1), (3,)]):
-        apart = [each for group in groups for each in bits(train(model, chosen, pooled, group, 2))]
+        apart = [
+            each for group in groups for each in bits(train(named(model), chosen, pooled, group, 2))
+        ]
         assert sorted(apart) == sorted(together)
 
 
@@ -65,7 +73,7 @@ def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
 def test_a_training_is_that_of_a_plain_loop(
     model: str, chosen: Hyperparameters, epochs: int, pooled: PooledDigits
 ) -> None:
-    (result,) = train(model, chosen, pooled, [7], epochs)
+    (result,) = train(named(model), chosen, pooled, [7], epochs)
     accuracy, validation, curve = plain.train(model, chosen, pair_sets(pooled, 7), 7, epochs)
     assert result.loss_curve == pytest.approx(curve, rel=2e-3)
     # A pair or two may fall to the other side by rounding.
@@ -76,7 +84,7 @@ def test_a_training_is_that_of_a_plain_loop(
 @pytest.mark.parametrize("auxiliary", AUXILIARY)
 def test_the_auxiliary_loss_is_that_of_a_plain_loop(auxiliary: str, pooled: PooledDigits) -> None:
     chosen = Hyperparameters(1e-3, 64, 0.9)
-    (result,) = train("AuxsiameseMLP", chosen, pooled, [7], 3, auxiliary)
+    (result,) = train(named("AuxsiameseMLP"), chosen, pooled, [7], 3, auxiliary)
     *_, curve = plain.train("AuxsiameseMLP", chosen, pair_sets(pooled, 7), 7, 3, auxiliary)
     assert result.loss_curve == pytest.approx(curve, rel=1e-4)
 
@@ -87,19 +95,21 @@ def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
     architecture: str, size: int, auxiliary: str, pooled: PooledDigits
 ) -> None:
     """So their trainings have one fingerprint, whatever the auxiliary loss."""
-    siamese = train("Siamese" + architecture, Hyperparameters(5e-3, size, None), pooled, [3], 1)
+    siamese = train(
+        named("Siamese" + architecture), Hyperparameters(5e-3, size, None), pooled, [3], 1
+    )
     at_zero = Hyperparameters(5e-3, size, 0.0)
-    found = train("Auxsiamese" + architecture, at_zero, pooled, [3], 1, auxiliary)
+    found = train(named("Auxsiamese" + architecture), at_zero, pooled, [3], 1, auxiliary)
     assert bits(found) == bits(siamese)
     weighed = Hyperparameters(5e-3, size, 0.1)
-    other = train("Auxsiamese" + architecture, weighed, pooled, [3], 1, auxiliary)
+    other = train(named("Auxsiamese" + architecture), weighed, pooled, [3], 1, auxiliary)
     assert bits(other) != bits(siamese)
 
 
 @pytest.mark.parametrize("model", ["MLP", "AuxsiameseMLP", "AuxsiameseCNN"])
 def test_a_few_epochs_are_clearly_better_than_guessing(model: str, pooled: PooledDigits) -> None:
     alpha = 1.0 if model.startswith("Aux") else None
-    (result,) = train(model, Hyperparameters(1e-3, 8, alpha), pooled, [0], epochs=3)
+    (result,) = train(named(model), Hyperparameters(1e-3, 8, alpha), pooled, [0], epochs=3)
     test = pair_sets(pooled, 0).test
     share = (test.target == 1).double().mean().item()
     assert result.accuracy is not None
@@ -109,7 +119,7 @@ def test_a_few_epochs_are_clearly_better_than_guessing(model: str, pooled: Poole
 
 def test_what_a_result_holds(pooled: PooledDigits) -> None:
     chosen = Hyperparameters(1e-3, 128, None)
-    results = train("MLP", chosen, pooled, [2, 5], epochs=4)
+    results = train(named("MLP"), chosen, pooled, [2, 5], epochs=4)
     assert [each.seed for each in results] == [2, 5]
     for each in results:
         assert not each.diverged
@@ -138,7 +148,7 @@ def test_a_training_that_diverges_has_no_accuracy(
 ) -> None:
     alpha = 1.0 if model.startswith("Aux") else None
     chosen = Hyperparameters(learning_rate, 128, alpha)
-    for result in train(model, chosen, pooled, [0, 1], epochs=1):
+    for result in train(named(model), chosen, pooled, [0, 1], epochs=1):
         assert result.diverged
         assert result.accuracy is None
         assert result.validation_accuracy is None
@@ -149,7 +159,7 @@ def test_a_training_that_diverges_has_no_accuracy(
 def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None:
     for model in ("MLP", "AuxCNN", "AuxsiameseResNet"):
         alpha = 1.0 if model.startswith("Aux") else None
-        (result,) = train(model, Hyperparameters(0.0, 128, alpha), pooled, [0], epochs=1)
+        (result,) = train(named(model), Hyperparameters(0.0, 128, alpha), pooled, [0], epochs=1)
         assert not result.diverged
         assert result.loss_curve[0] < 2 * Loss(alpha).of_guessing
 
@@ -159,7 +169,7 @@ def test_a_seed_fixes_the_initial_weights_and_leaves_the_global_generator_alone(
     expected = torch.rand(3)
     torch.manual_seed(0)
     first, same, other = (
-        torch.cat([each.flatten() for each in initial_model("AuxCNN", seed).parameters()])
+        torch.cat([each.flatten() for each in initial_network(named("AuxCNN"), seed).parameters()])
         for seed in (1, 1, 2)
     )
     assert torch.equal(torch.rand(3), expected)
@@ -169,4 +179,4 @@ def test_a_seed_fixes_the_initial_weights_and_leaves_the_global_generator_alone(
 
 def test_an_unknown_model_is_a_key_error(pooled: PooledDigits) -> None:
     with pytest.raises(KeyError, match="MLPP"):
-        train("MLPP", Hyperparameters(1e-3, 8, None), pooled, [0], epochs=1)
+        train(named("MLPP"), Hyperparameters(1e-3, 8, None), pooled, [0], epochs=1)

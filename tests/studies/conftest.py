@@ -11,7 +11,7 @@ from runs import DATA, Runs
 from small_mnist import write_small_mnist
 from typer.testing import CliRunner
 
-from digitcmp.pairs import PooledDigits, PooledImages
+from digitcmp.data.pairs import PooledDigits, PooledImages
 from storage.store import Store, open_store
 from studies import run
 from studies.cluster import Cluster

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import studies
-from digitcmp import mnist
+from digitcmp.data import mnist
 from studies import best, run
 
 Ends = Callable[..., str]

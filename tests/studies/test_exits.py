@@ -12,7 +12,7 @@ import pytest
 import typer
 
 import studies
-from digitcmp.idx import DataError
+from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse
 from studies.errors import ClusterLost, Terminated, UsageError
 from studies.exits import exit_codes, interruptible

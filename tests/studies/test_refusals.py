@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from optuna import create_study, get_all_study_summaries
 
-from digitcmp import mnist
+from digitcmp.data import mnist
 from storage.lock import store_lock
 from storage.store import open_store
 from studies import best, run

@@ -13,8 +13,8 @@ from small_mnist import write_small_mnist
 from small_searches import Record, Search
 from sqlalchemy import text
 
-from digitcmp import mnist
-from digitcmp.mnist import DataError
+from digitcmp.data import mnist
+from digitcmp.data.mnist import DataError
 
 
 @pytest.fixture

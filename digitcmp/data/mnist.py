@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from digitcmp import idx, sample
-from digitcmp.idx import DataError
+from digitcmp.data import idx, sample
+from digitcmp.data.idx import DataError
 
 __all__ = ["DATASETS", "DataError", "Digits", "Images", "cache_folder", "load"]
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from digitcmp.idx import DataError
+from digitcmp.data.idx import DataError
 
 SHA256 = "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa"
 """Of the images as rows of bytes, 784 pixels and then the label, in the package's order."""

@@ -1,4 +1,4 @@
-"""The loss of each network of a stack, and its gradient by the logits.
+"""The loss: of each network of a stack with its gradient by the logits, and for autograd.
 
 It is the binary cross entropy of the two comparison units against the one-hot target, averaged over
 units and pairs, plus `alpha` times the cross entropies of the two digits, each averaged over pairs.
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from digitcmp.data.pairs import PairSet
+from digitcmp.networks.branches import Outputs
 from digitcmp.stack import Logits
 
 AUXILIARY = ("softmax", "logits")
@@ -67,6 +69,16 @@ class Loss:
                 digits = digits.softmax(-1)
             # Both digits count whole, and the mean halves them.
             loss += 2 * self.alpha * _mean_per_network(_cross_entropy(digits, target.digits))
+        return loss
+
+    def of_batch(self, outputs: Outputs, pairs: PairSet) -> Tensor:
+        """Return the mean loss of one network on a batch of pairs, for autograd: a scalar."""
+        target = functional.one_hot(pairs.target, 2).to(outputs.comparison)
+        loss = functional.binary_cross_entropy_with_logits(outputs.comparison, target)
+        if self.alpha and outputs.digits is not None:
+            for units, digits in zip(outputs.digits, pairs.digits.T, strict=True):
+                classes = units.softmax(-1) if self.auxiliary == "softmax" else units
+                loss = loss + self.alpha * functional.cross_entropy(classes, digits)
         return loss
 
     @property

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digitcmp.mnist import Digits, Images
+from digitcmp.data.mnist import Digits, Images
 
 
 @dataclass(frozen=True, eq=False)

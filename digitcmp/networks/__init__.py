@@ -1,0 +1,1 @@
+"""The networks: architectures, and the one or two branches that are made of them."""

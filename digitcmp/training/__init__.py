@@ -1,0 +1,10 @@
+"""Training: the loss, the fast path on stacks, and autograd for all other networks."""
+
+from digitcmp.training.train import (
+    Hyperparameters,
+    TrainingResult,
+    initial_network,
+    train,
+)
+
+__all__ = ["Hyperparameters", "TrainingResult", "initial_network", "train"]
