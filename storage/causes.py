@@ -6,7 +6,10 @@ from pathlib import Path
 
 DAMAGED = "{place} is damaged: put a copy in its place, such as {place}.bak, or name another file"
 DISK_FULL = "disk full: {place} cannot be written; make room, then run again to go on"
-NO_STUDIES = "{place} has no tables or views of this version: start a run on it to make them"
+NO_STUDIES = (
+    "{place} has no tables or views of this version: start a run on it, or "
+    "`python -m storage.upgrade URL`, to make them"
+)
 READ_ONLY = "{place} is read-only: make the file and its folder writable, or name another file"
 
 # SQLite's extended result code where one needs its own words, else the primary code.

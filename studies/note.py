@@ -7,6 +7,7 @@ from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
 from studies.edges import edges
 from studies.paper import GUESSING, PAPER
+from studies.protocol import PUBLISHED
 from studies.stages import Stage, chain
 from studies.wording import plus_minus
 
@@ -88,7 +89,7 @@ def rerun_note(stage: Stage, results: Sequence[ModelResult], dead: int, start: s
 
 
 def _rerun_what(stage: Stage) -> str:
-    searched = stage.protocol.search != "published"
+    searched = stage.protocol.search != PUBLISHED
     return "the winner" if searched else "this model at the settings of the paper's Table I"
 
 

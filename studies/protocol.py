@@ -26,10 +26,13 @@ MOST = 10_000
 """Epochs, repeats or reruns: a plan of more than anyone can wait for would fill the memory."""
 
 
+PUBLISHED = "published"
+"""The `search` of an experiment that reruns the paper's settings."""
+
 CHOICES = {
     "auxiliary": ("softmax", "logits"),
     "select_on": ("test", "validation"),
-    "search": ("two-stage", "joint", "published"),
+    "search": ("two-stage", "joint", PUBLISHED),
     "rank_by": ("mean", "lower-bound"),
 }
 
@@ -78,7 +81,8 @@ class Protocol:
             raise UsageError(f"stage1-alpha must be a number from 0, not {self.stage1_alpha}")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
-                asked = f"{name.replace('_', '-')} must be {' or '.join(known)}"
+                words = f"{', '.join(known[:-1])} or {known[-1]}"
+                asked = f"{name.replace('_', '-')} must be {words}"
                 raise UsageError(f"{asked}, not {getattr(self, name)}")
         if self.rank_by == "lower-bound" and self.repeats < 2:
             raise UsageError("rank-by lower-bound needs at least 2 repeats, for their spread")
@@ -89,7 +93,7 @@ class Protocol:
             )
         if self.search == "joint" and self.stage1_alpha != Protocol.stage1_alpha:
             raise UsageError("stage1-alpha has no meaning in a joint search, which tries all")
-        if self.search == "published":
+        if self.search == PUBLISHED:
             for name in ("repeats", "stage1_alpha", "select_on", "rank_by", "racing"):
                 if getattr(self, name) != getattr(Protocol, name):
                     option = name.replace("_", "-")
@@ -139,6 +143,9 @@ def differences(stored: dict[str, Any], asked: dict[str, Any]) -> Iterator[str]:
     A setting that came after the study was made has its default there, or what OLDER says.
     """
     stored = asdict(Protocol()) | OLDER | stored
+    if stored["search"] == "joint":
+        # It has no meaning there, but its default has changed.
+        stored["stage1_alpha"] = asked["stage1_alpha"]
     for name in sorted(stored.keys() | asked.keys()):
         if stored.get(name) != asked.get(name):
             yield f"{name}: stored {stored.get(name)}, asked {asked.get(name)}"

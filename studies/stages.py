@@ -6,7 +6,7 @@ from digitcmp.models import MODELS
 from digitcmp.training import Hyperparameters
 from studies.grid import Value
 from studies.paper import PAPER, trained_as
-from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, Protocol
+from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, PUBLISHED, Protocol
 
 JOINT = "joint"
 RERUN = "rerun"
@@ -82,7 +82,7 @@ def study_name(experiment: str, model: str, stage: str) -> str:
 
 def chain(model: str, protocol: Protocol) -> tuple[str, ...]:
     """The names of a model's stages, in order."""
-    if protocol.search == "published":
+    if protocol.search == PUBLISHED:
         return (RERUN,)
     if protocol.search == "joint":
         return (JOINT, RERUN)
@@ -91,7 +91,7 @@ def chain(model: str, protocol: Protocol) -> tuple[str, ...]:
 
 def start(model: str, protocol: Protocol) -> Hyperparameters | None:
     """What a model's first stage starts from: None, but for the paper's settings without search."""
-    return published(model) if protocol.search == "published" else None
+    return published(model) if protocol.search == PUBLISHED else None
 
 
 def published(model: str) -> Hyperparameters:

@@ -11,39 +11,61 @@ from torch import nn
 
 from digitcmp.networks.architectures import Residual
 from digitcmp.networks.branches import Network, OneBranch, TwoBranch
-
-IMAGE_SIZE = 14
-"""Rows and columns of an image."""
+from digitcmp.stack.winograd_rows import SIZE
 
 
 class UnknownNetwork(TypeError):
     """No stack trains this network; the message names what it does not know."""
 
 
-def require_known(models: Sequence[Network]) -> None:
-    """Raise UnknownNetwork unless the models differ in their parameters alone, all are trained, and
-    none is used in two places but the trunk that both branches share.
+def require_known(models: Sequence[nn.Module]) -> list[Network]:
+    """Return the models, or raise UnknownNetwork where a stack would not train them exactly.
 
-    The layers are checked by `kind`, where each is looked at.
+    Every layer of each has to be known, and be trained. The models must differ in their parameters
+    alone, and so must the trunks of a model. No parameter may be used in two places, but for those
+    of a trunk that both branches share.
     """
-    if len({str(model) for model in models}) > 1:
-        raise UnknownNetwork("networks that differ in their layers")
-    for model in models:
-        if type(model) not in (OneBranch, TwoBranch):
-            raise UnknownNetwork(f"a network of type {type(model).__name__}")
-        others = [model.comparison] if isinstance(model, TwoBranch) else []
-        parameters = [
-            parameter
-            for part in (*trunks_of(model), model.head, *others)
-            for _, parameter in part.named_parameters(remove_duplicate=False)
-        ]
-        if len({id(parameter) for parameter in parameters}) < len(parameters):
-            raise UnknownNetwork("a parameter that is used in two places")
-        for parameter in parameters:
-            # Exactly this type: a lazy layer's parameters have no values yet.
-            known = type(parameter) is nn.Parameter and parameter.requires_grad
-            if not known or parameter.dtype != torch.get_default_dtype():
-                raise UnknownNetwork("a parameter that is frozen, lazy, or of another precision")
+    networks = [_network(model) for model in models]
+    trunks = [trunk for network in networks for trunk in trunks_of(network)]
+    heads = [network.head for network in networks]
+    kinds_of_networks = {(type(network), len(trunks_of(network))) for network in networks}
+    if any(len(alike) > 1 for alike in (
+        kinds_of_networks, set(map(_description, trunks)), set(map(_description, heads)),
+    )):  # fmt: skip
+        raise UnknownNetwork("networks, or trunks of one, that differ in their layers")
+    return networks
+
+
+def _network(model: nn.Module) -> Network:
+    if not (type(model) is OneBranch or type(model) is TwoBranch):
+        raise UnknownNetwork(f"a network of type {type(model).__name__}")
+    _require_plain(model)
+    parts = [*trunks_of(model), model.head]
+    if isinstance(model, TwoBranch):
+        parts.append(model.comparison)
+        if kind(model.comparison) != "linear":
+            raise UnknownNetwork(f"a comparison by {model.comparison}")
+    parameters = [
+        parameter
+        for part in parts
+        for _, parameter in part.named_parameters(remove_duplicate=False)
+    ]
+    if len({id(parameter) for parameter in parameters}) < len(parameters):
+        raise UnknownNetwork("a parameter that is used in two places")
+    for parameter in parameters:
+        # Exactly this type: a lazy layer's parameters have no values yet.
+        is_trained = type(parameter) is nn.Parameter and parameter.requires_grad
+        is_plain = not (parameter._backward_hooks or parameter._post_accumulate_grad_hooks)
+        if not (is_trained and is_plain and parameter.dtype == torch.get_default_dtype()):
+            raise UnknownNetwork("a parameter that is frozen, lazy, hooked or of another precision")
+    return model
+
+
+def _description(part: nn.Module) -> tuple[object, ...]:
+    """Describe all of a trunk or a head but the values of its parameters."""
+    layers = layers_of(part)
+    shapes = tuple(parameter.shape for parameter in part.parameters())
+    return (*kinds(layers), *map(str, layers), *shapes)
 
 
 def trunks_of(model: Network) -> list[nn.Module]:
@@ -54,7 +76,7 @@ def trunks_of(model: Network) -> list[nn.Module]:
 
 
 def layers_of(part: nn.Module) -> list[nn.Module]:
-    """Return the layers of a trunk or a head, in order, also those that come twice."""
+    """Return the layers of a trunk or a head in order; one that is used twice is there twice."""
     if type(part) is not nn.Sequential:
         return [part]
     _require_plain(part)
@@ -78,7 +100,7 @@ def kind(layer: nn.Module) -> str:
             return "max-pooling"
         case nn.AvgPool2d, nn.AvgPool2d(
             kernel_size=int(size), stride=stride, padding=0, ceil_mode=False, divisor_override=None
-        ) if stride == size <= IMAGE_SIZE:
+        ) if stride == size <= SIZE:
             return "average-pooling"
         case nn.BatchNorm2d, nn.BatchNorm2d(
             eps=1e-5, momentum=0.1, affine=True, track_running_stats=True
@@ -90,10 +112,7 @@ def kind(layer: nn.Module) -> str:
         ):  # fmt: skip
             if layer.padding in ((0, 0), (1, 1)):
                 return "convolution" if layer.padding == (0, 0) else "padded convolution"
-        case _ if type(layer) is Residual and kinds(layers_of(layer.convolutions)) == [
-            "padded convolution", "batch normalisation", "ReLU",
-            "padded convolution", "batch normalisation",
-        ] and kind(layer.activation) == "ReLU":  # fmt: skip
+        case _ if type(layer) is Residual and _is_residual(layer):
             return "residual"
     raise UnknownNetwork(f"a layer {layer}")
 
@@ -101,6 +120,21 @@ def kind(layer: nn.Module) -> str:
 def kinds(layers: Sequence[nn.Module]) -> list[str]:
     """Name the layers of the stack that stand for `layers`. Raises UnknownNetwork."""
     return [kind(layer) for layer in layers]
+
+
+def _is_residual(block: Residual) -> bool:
+    """Whether a block has the paper's layers, and as many channels all through."""
+    layers = layers_of(block.convolutions)
+    channels = {
+        count
+        for layer in layers
+        if isinstance(layer, nn.Conv2d)
+        for count in (layer.in_channels, layer.out_channels)
+    }
+    return len(channels) == 1 and [*kinds(layers), kind(block.activation)] == [
+        "padded convolution", "batch normalisation", "ReLU",
+        "padded convolution", "batch normalisation", "ReLU",
+    ]  # fmt: skip
 
 
 def _is_fresh(layer: nn.BatchNorm2d) -> bool:

@@ -87,7 +87,8 @@ class Flatten:
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         self.channels = inputs.shape[-1]
-        return inputs.permute(0, 2, 3, 1).flatten(2)
+        # A copy, but of maps that are a single value per channel or have a single channel.
+        return inputs.permute(0, 2, 3, 1).flatten(2).contiguous()
 
     def backward(self, gradient: Tensor) -> Tensor:
         by_position: Tensor = gradient.unflatten(2, (self.channels, -1)).permute(0, 3, 1, 2)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from digitcmp.data.pairs import PairSet
-from digitcmp.networks.branches import Network, TwoBranch
+from digitcmp.networks.branches import TwoBranch
 from digitcmp.stack.known_layers import require_known, trunks_of
 from digitcmp.stack.layers import Linear, positive_part
 from digitcmp.stack.pairs import Logits, StackedPairs, targets
@@ -21,8 +21,8 @@ class Stack:
     autograd would give anything else.
     """
 
-    def __init__(self, models: Sequence[Network]) -> None:
-        require_known(models)
+    def __init__(self, networks: Sequence[nn.Module]) -> None:
+        models = require_known(networks)
         # The two trunks of a network without weight sharing are two networks for their layers.
         trunks = [trunk for model in models for trunk in trunks_of(model)]
         heads = [model.head for model in models]

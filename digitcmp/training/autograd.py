@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from digitcmp.data.pairs import PairSet, PairSets
-from digitcmp.networks.branches import Network
 from digitcmp.training.loss import Loss
 
 EVALUATION_BATCH = 250
@@ -34,7 +33,7 @@ class Measured:
 
 
 def train(
-    network: Network,
+    network: nn.Module,
     sets: PairSets,
     loss: Loss,
     learning_rate: float,
@@ -43,6 +42,9 @@ def train(
     epochs: int,
 ) -> Measured:
     """Train `network` with Adam, in place, and measure it in eval mode.
+
+    It may be any module that makes `digitcmp.networks.branches.Outputs` of pairs,
+    `(B, 2, 14, 14)`.
 
     The shuffling has a stream of random numbers of its own, as on the fast path. Layers that draw
     some themselves, such as dropout, take PyTorch's global ones: seed it first.

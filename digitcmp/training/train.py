@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from digitcmp.data.pairs import PooledDigits, pair_sets
-from digitcmp.networks.branches import Network
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.training import autograd, stacked
 from digitcmp.training.loss import Loss
@@ -60,7 +60,7 @@ class TrainingResult:
 
 
 def train(
-    build: Callable[[], Network],
+    build: Callable[[], nn.Module],
     hyperparameters: Hyperparameters,
     digits: PooledDigits,
     seeds: Sequence[int],
@@ -69,8 +69,9 @@ def train(
 ) -> list[TrainingResult]:
     """Train the network that `build` makes once per seed; return results in the order of the seeds.
 
-    Networks whose layers `digitcmp.stack` knows train side by side, several times as fast; all
-    others one after the other, by autograd.
+    A network makes `digitcmp.networks.branches.Outputs` of pairs, `(B, 2, 14, 14)`. Those whose
+    layers `digitcmp.stack` knows train side by side, several times as fast; all others one after
+    the other, by autograd.
 
     A seed fixes the pairs drawn, the initial weights, the shuffling, and what layers such as
     dropout draw. On one machine and with one thread (`torch.set_num_threads(1)`) its result is the
@@ -98,7 +99,7 @@ def train(
     return [_result(seed, each, loss) for seed, each in zip(seeds, measured, strict=True)]
 
 
-def initial_network(build: Callable[[], Network], seed: int) -> Network:
+def initial_network(build: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Build a network with the initial weights of `seed`; leave the global generator as it was."""
     with _seeded(seed):
         return build()

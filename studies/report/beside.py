@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.measurements import RankedCell
+from studies.protocol import PUBLISHED
 from studies.report.effects import paired
 from studies.report.markdown import estimate, gap, parameters, table
-from studies.report.results import PUBLISHED, VARIANTS, ModelRun
+from studies.report.results import VARIANTS, ModelRun
 from studies.report.searching import Rows, accuracies_on_test, optimism, winners_lead
 from studies.report.statistics import Gap, difference
 

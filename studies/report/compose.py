@@ -23,7 +23,7 @@ from studies.report.trainings import csv_of, provenance_section, trainings_of
 TITLE = "What weight sharing and an auxiliary loss do"
 
 METHOD = (
-    "± is the standard deviation (n-1) over the reruns of a winner, on seeds that no search used. "
+    "± is the standard deviation (n-1) over reruns, on seeds that no search used. "
     "A seed fixes the pairs of digits, the initial weights and the shuffling, so models are "
     f"compared by seed. Intervals are BCa bootstrap intervals of {RESAMPLES:,} resamples of the "
     "seeds; with ten seeds they come out a little too narrow. They tell of the chance in seeds "
@@ -61,7 +61,7 @@ def compose(
         *shown("Test accuracy of each model, the paper's beside it", pictures.ACCURACY),
         *shown("Seconds per training, the paper's beside them", pictures.SECONDS),
         *shown("Test accuracy against seconds per training", pictures.BOTH),
-        "The settings that won:",
+        "Their settings:",
         settings_table(chosen),
         "## At the paper's own settings",
         replication_section(runs, chosen),
@@ -140,4 +140,5 @@ def _search_pictures(chosen: Mapping[str, ModelRun]) -> list[str]:
             ),
         )
         for run in chosen.values()
+        if run.searches
     ]

@@ -73,7 +73,7 @@ def _seconds(effects: Sequence[Effect]) -> Iterator[str]:
             parts.append(f"{subject.lower()} {ratios}")
     if parts:
         yield (
-            "**Training time** over the plain model's, each at its own winner's settings: "
+            "**Training time** over the plain model's, each at its own settings: "
             f"{'; '.join(parts)}."
         )
 

@@ -71,14 +71,17 @@ def agreement(runs: Mapping[str, ModelRun]) -> str:
     marked = beyond_noise(results)
     beyond = [each for each in results if each.model in marked]
     far = [each for each in results if is_far(each)]
-    parts = [f"{len(results) - len(beyond)} of {len(results)} accuracies lie within noise of it"]
+    parts = [
+        f"{len(beyond) or 'none'} of {len(results)} accuracies differ{'s' * (len(beyond) == 1)} by "
+        "more than noise explains, with Holm's correction for their number"
+    ]
     single = [each.model for each in results if against_paper(each).in_errors is None]
     if single:
         parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
     for word, sign in (("higher", 1), ("lower", -1)):
         named = [each for each in beyond if sign * against_paper(each).value > 0]
         if named:
-            parts.append(f"{word} than noise explains: {_named(named)}")
+            parts.append(f"{word}: {_named(named)}")
     parts.append(f"further off than {FAR:g}: {_named(far) if far else 'none'}")
     return f"**Against the paper**, {'; '.join(parts)}."
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from studies.paper import PAPER
+from studies.protocol import PUBLISHED
 from studies.report.headline import FAR, PAPER_RERUNS, against_paper, is_far
 from studies.report.markdown import gap, parameters, table
-from studies.report.results import PUBLISHED, ModelRun
+from studies.report.results import ModelRun
 from studies.report.statistics import Gap, unpaired_gap
 from studies.wording import plus_minus
 
@@ -24,7 +25,7 @@ class Replication:
     deviation: float | None
     count: int
     is_rerun: bool
-    """Whether the paper's settings were trained afresh, or else a search came by."""
+    """Whether these are reruns of just the paper's settings; else it is the cell of a search."""
 
     @property
     def against_paper(self) -> Gap:
@@ -135,8 +136,10 @@ def _explained(there: Replication, winner: ModelRun) -> str:
     result, difference = winner.result, there.against_paper.value
     ours = parameters(result.learning_rate, result.batch_size, result.alpha)
     verdict = "within" if abs(difference) <= FAR else "not within"
+    where = "At the paper's settings" if there.is_rerun else f"In the cell {there.settings}"
+    loss = there.run.protocol["auxiliary"]
+    under = "" if loss == winner.protocol["auxiliary"] else f", under its auxiliary loss {loss},"
     return (
         f"**{result.model}**: our winner, {ours}, is {against_paper(result).value:+.3f} from the "
-        f"paper's accuracy. At the paper's settings ours is {difference:+.3f} from it, {verdict} "
-        f"{FAR:g}."
+        f"paper's accuracy. {where}{under} ours is {difference:+.3f} from it, {verdict} {FAR:g}."
     )

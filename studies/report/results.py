@@ -11,7 +11,7 @@ from storage.cells import DECIDED
 from storage.measurements import RankedCell, Rerun, StudyAttributes
 from storage.queries import ModelResult
 from studies.paper import GUESSING, PAPER, trained_as
-from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, OLDER
+from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES, OLDER, PUBLISHED
 
 RERUN = "rerun"
 
@@ -20,9 +20,6 @@ VARIANTS: Mapping[str, Any] = {
 }  # fmt: skip
 """The fields of a protocol that say how a winner is chosen, with the paper's way. Studies that
 lack them were searched in that way."""
-
-PUBLISHED = "published"
-"""The `search` of an experiment that reruns the paper's settings."""
 
 KEY = ("model", "learning_rate", "batch_size", "alpha", "epochs", "data", "auxiliary")
 """Columns of `training_runs` that say which cell a training belongs to."""
@@ -65,7 +62,7 @@ class ModelRun:
         """Yield what a cell's trainings have in the columns KEY of `training_runs`."""
         data, epochs = self.studies[cell.stage].attributes.get("data"), self.protocol.get("epochs")
         auxiliary = self.protocol["auxiliary"] if cell.alpha else None
-        # Those of its own model, too: older stores shared none.
+        # Before models shared trainings, those at alpha 0 were recorded under their own name.
         for model, alpha in {(self.model, cell.alpha), trained_as(self.model, cell.alpha)}:
             yield model, cell.learning_rate, cell.batch_size, alpha, epochs, data, auxiliary
 

@@ -72,16 +72,16 @@ def _stage_row(run: ModelRun, stage: str) -> tuple[str, ...]:
         "-" if lead is None else gap(lead),
         "-" if errors is None else f"{errors:.1f}",
         str(sum(each.state == "DIVERGED" for each in cells)),
-        dead_trainings(ranked),
+        dead_trainings(cells, ranked[:2]),
         "; ".join(edges(run.space(stage), winner)) or "-",
     )
 
 
-def dead_trainings(ranked: Sequence[RankedCell]) -> str:
-    """Return how many trainings of ranked cells learned nothing, and how many in the first two."""
+def dead_trainings(cells: Sequence[RankedCell], leaders: Sequence[RankedCell]) -> str:
+    """Return how many trainings of all cells learned nothing, and how many of the first two."""
     total, leading = (
-        sum(accuracy <= GUESSING for cell in cells for accuracy in cell.accuracies)
-        for cells in (ranked, ranked[:2])
+        sum(accuracy <= GUESSING for cell in group for accuracy in cell.accuracies)
+        for group in (cells, leaders)
     )
     return f"{total} ({leading} in the first two)" if leading else str(total)
 

@@ -11,12 +11,10 @@ from torch import nn
 
 from digitcmp.models import MODELS, build
 from digitcmp.networks.architectures import Residual, cnn, mlp, resnet
-from digitcmp.networks.branches import Architecture, Network, assemble
+from digitcmp.networks.branches import Architecture, Network, TwoBranch, assemble
 from digitcmp.stack import Stack, UnknownNetwork
+from digitcmp.stack.known_layers import trunks_of
 from digitcmp.training.loss import Loss
-
-SAME = {"Linear", "ReLU", "Flatten"}
-"""Layers of features, or none, that a stack has, with these arguments."""
 
 ARGUMENTS: dict[str, Callable[[], nn.Module]] = {
     "Linear": lambda: nn.Linear(160, 160),
@@ -85,7 +83,7 @@ def test_most_layers_of_torch_were_tried() -> None:
     assert len(names) > 120
     assert names >= {"Dropout", "Tanh", "LeakyReLU", "ReLU6", "GELU", "LayerNorm", "BatchNorm1d"}
     assert names >= {"Conv2d", "AvgPool2d", "AdaptiveAvgPool2d", "Softmax", "Identity", "PReLU"}
-    assert names >= SAME
+    assert names >= {"Linear", "ReLU", "Flatten"}
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
@@ -202,7 +200,7 @@ CHANGES: dict[str, Callable[[list[nn.Module]], list[nn.Module]]] = {
     "no bias": lambda layers: [*layers[:1], nn.Linear(layers[1].in_features, 160, bias=False),
                                *layers[2:]],
     "a flatten of everything": lambda layers: [nn.Flatten(1, 2), nn.Flatten(1), *layers[1:]],
-    "half precision": lambda layers: [layers[0], layers[1].double(), *layers[2:]],
+    "double precision": lambda layers: [layers[0], layers[1].double(), *layers[2:]],
 }  # fmt: skip
 
 
@@ -236,8 +234,95 @@ def test_statistics_that_did_not_begin_afresh_are_refused() -> None:
 
 
 def test_networks_that_differ_in_their_layers_are_refused() -> None:
+    shorter = changed(mlp, lambda layers: [*layers[:3], nn.Linear(160, 10)])
     with pytest.raises(UnknownNetwork, match="differ in their layers"):
-        Stack([build("SiameseMLP"), assemble(changed(mlp, lambda layers: layers[:2]), True, True)])
+        Stack([build("SiameseMLP"), build("AuxMLP")])
+    with pytest.raises(UnknownNetwork, match="differ in their layers"):
+        Stack([build("SiameseCNN"), assemble(shorter, True, True)])
+    Stack([build("SiameseMLP"), assemble(shorter, True, True)])
+
+
+def deeper(network: TwoBranch) -> None:
+    network.second.append(nn.Linear(10, 10))
+
+
+def of_another_width(network: TwoBranch) -> None:
+    network.second = nn.Sequential(nn.Flatten(), nn.Linear(196, 60), nn.ReLU(), nn.Linear(60, 10))
+
+
+def by_tanh(network: TwoBranch) -> None:
+    network.second[2] = nn.Tanh()
+
+
+def hooked_in_the_second_trunk(network: TwoBranch) -> None:
+    network.second[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+
+
+def hooked_parameter(network: TwoBranch) -> None:
+    network.second[1].weight.register_hook(lambda gradient: 2 * gradient)
+
+
+def hooked_comparison(network: TwoBranch) -> None:
+    network.comparison.register_forward_pre_hook(lambda module, inputs: (2 * inputs[0],))
+
+
+def hooked_network(network: TwoBranch) -> None:
+    network.register_forward_hook(lambda module, inputs, output: output)
+
+
+def replaced_network(network: TwoBranch) -> None:
+    network.forward = lambda pairs: pairs  # type: ignore[method-assign,assignment]
+
+
+def compared_without_bias(network: TwoBranch) -> None:
+    network.comparison = nn.Linear(20, 2, bias=False)
+
+
+@pytest.mark.parametrize("second_network", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        deeper, of_another_width, by_tanh, hooked_in_the_second_trunk, hooked_parameter,
+        hooked_comparison, hooked_network, replaced_network, compared_without_bias,
+    ],
+)  # fmt: skip
+def test_every_part_of_every_network_is_looked_at(
+    change: Callable[[TwoBranch], None], second_network: bool
+) -> None:
+    networks = [build("AuxMLP"), build("AuxMLP")]
+    Stack(networks)
+    other = networks[second_network]
+    assert isinstance(other, TwoBranch)
+    change(other)
+    with pytest.raises(UnknownNetwork):
+        Stack(networks)
+
+
+@pytest.mark.parametrize("second_network", [False, True])
+def test_statistics_and_options_of_the_second_trunk_are_looked_at(second_network: bool) -> None:
+    networks = [build("AuxResNet"), build("AuxResNet")]
+    other = networks[second_network]
+    assert isinstance(other, TwoBranch)
+    other.second[7].divisor_override = 3
+    with pytest.raises(UnknownNetwork):
+        Stack(networks)
+    other.second[7].divisor_override = None
+    Stack(networks)
+    other.second[1].running_var.mul_(2)
+    with pytest.raises(UnknownNetwork):
+        Stack(networks)
+
+
+def test_a_residual_block_of_other_channels_is_refused() -> None:
+    def bottleneck(layers: list[nn.Module]) -> list[nn.Module]:
+        block = Residual(32)
+        block.convolutions = nn.Sequential(
+            nn.Conv2d(32, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(),
+            nn.Conv2d(8, 32, 3, padding=1), nn.BatchNorm2d(32),
+        )  # fmt: skip
+        return [*layers[:3], block, *layers[4:]]
+
+    assert refused(changed(resnet, bottleneck))
 
 
 def narrow_resnet(pair: bool) -> tuple[nn.Module, nn.Module]:
@@ -258,6 +343,15 @@ def other_sizes(pair: bool) -> tuple[nn.Module, nn.Module]:
     return trunk, nn.Linear(12, 2 if pair else 10)
 
 
+def thin(pair: bool) -> tuple[nn.Module, nn.Module]:
+    """A CNN whose second convolution has one channel."""
+    trunk = nn.Sequential(
+        nn.Conv2d(2 if pair else 1, 4, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(4, 1, 3),
+        nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(),
+    )  # fmt: skip
+    return trunk, nn.Linear(4, 2 if pair else 10)
+
+
 def only_a_head(pair: bool) -> tuple[nn.Module, nn.Module]:
     return nn.Sequential(nn.Flatten()), nn.Linear(392 if pair else 196, 2 if pair else 10)
 
@@ -269,7 +363,9 @@ def ends_in_relu(pair: bool) -> tuple[nn.Module, nn.Module]:
 
 @pytest.mark.parametrize("two_branches", [False, True])
 @pytest.mark.parametrize("sharing", [False, True])
-@pytest.mark.parametrize("architecture", [narrow_resnet, other_sizes, only_a_head, ends_in_relu])
+@pytest.mark.parametrize(
+    "architecture", [narrow_resnet, other_sizes, thin, only_a_head, ends_in_relu]
+)
 def test_what_is_not_refused_is_trained_as_autograd_does(
     architecture: Architecture, sharing: bool, two_branches: bool
 ) -> None:
@@ -285,12 +381,15 @@ def test_what_is_not_refused_is_trained_as_autograd_does(
         outputs = network(pairs.images)
         loss.of_batch(outputs, pairs).backward()
         torch.testing.assert_close(logits.comparison[0], outputs.comparison)
-        # Each once, with trunks that are not shared as networks of their own.
-        found = torch.cat(
-            [weight.gradient.flatten() for weight in stack.parameters._weights.values()]
-        )
-        expected = torch.cat([each.grad.flatten() for each in network.parameters()])
-        assert found.numel() == expected.numel()
-        torch.testing.assert_close(found.sort().values, expected.sort().values)
+        apart = isinstance(network, TwoBranch) and network.first is not network.second
+        for parameter, weight in stack.parameters._weights.items():
+            torch.testing.assert_close(weight.gradient[0], parameter.grad)
+        if apart:
+            for first, second in zip(*(t.parameters() for t in trunks_of(network)), strict=True):
+                torch.testing.assert_close(
+                    stack.parameters._weights[first].gradient[1], second.grad
+                )
+        found = stack.forward(batch.images, training=False).comparison[0]
+        torch.testing.assert_close(found, network.eval()(pairs.images).comparison)
     finally:
         torch.set_default_dtype(torch.float32)

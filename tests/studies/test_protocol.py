@@ -130,6 +130,9 @@ def test_a_study_made_before_a_setting_came_has_its_default() -> None:
     assert list(differences(older, asked | {"racing": True})) == [
         "racing: stored False, asked True"
     ]
+    # A joint search tries every alpha, so that it is the same whatever its first stage had.
+    joint = asked | {"search": "joint"}
+    assert list(differences(joint | {"stage1_alpha": 1.0}, joint)) == []
     del older["auxiliary"]
     assert list(differences(older, asked)) == ["auxiliary: stored logits, asked softmax"]
 
@@ -138,7 +141,7 @@ def test_a_study_made_before_a_setting_came_has_its_default() -> None:
     ("settings", "said"),
     [
         ({"select_on": "train"}, "select-on must be test or validation, not train"),
-        ({"search": "random"}, "search must be two-stage or joint or published, not random"),
+        ({"search": "random"}, "search must be two-stage, joint or published, not random"),
         ({"rank_by": "luck"}, "rank-by must be mean or lower-bound, not luck"),
         ({"rank_by": "lower-bound", "repeats": 1}, "lower-bound needs at least 2 repeats"),
         ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
