@@ -10,7 +10,7 @@ Rows = list[tuple[object, ...]]
 
 TRAININGS = """
 select fingerprint, model, learning_rate, batch_size, alpha, seed, epochs, data, status, accuracy,
-    validation_accuracy, loss_curve
+    validation_accuracy, loss_curve, auxiliary
 from training_runs order by fingerprint
 """
 CELLS = (

@@ -19,7 +19,7 @@ Rows = list[tuple[object, ...]]
 
 _RUNS = """
 select fingerprint, model, learning_rate, batch_size, alpha, seed, epochs, data, status, accuracy,
-    validation_accuracy, loss_curve from training_runs
+    validation_accuracy, loss_curve, auxiliary from training_runs
 """
 _CELLS = """
 select study_name, value_json as cell, value
