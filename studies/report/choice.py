@@ -14,7 +14,9 @@ from studies.report.results import ModelRun
 
 
 def model_runs(engine: Engine) -> list[ModelRun]:
-    """Return all that a store holds, by experiment, the plain ones first, and in the paper's order.
+    """Return all that a store holds, by experiment and in the paper's order.
+
+    First come experiments that choose as the paper does, among these those with its auxiliary loss.
 
     Raises `StoreError`.
     """
@@ -35,9 +37,9 @@ def model_runs(engine: Engine) -> list[ModelRun]:
     ]
     variants = {run.experiment for run in runs if run.is_variant}
 
-    def place(run: ModelRun) -> tuple[bool, bool, str, int]:
-        name = run.experiment
-        return name in variants, name != "paper", name, order.index(run.model)
+    def place(run: ModelRun) -> tuple[bool, bool, bool, str, int]:
+        name, is_other_loss = run.experiment, run.protocol["auxiliary"] != "softmax"
+        return name in variants, is_other_loss, name != "paper", name, order.index(run.model)
 
     return sorted(runs, key=place)
 

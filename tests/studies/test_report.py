@@ -182,7 +182,7 @@ def test_experiments_that_choose_otherwise_stand_beside(text: str) -> None:
     # Neither speaks for its model.
     assert "| MLP | 0.780" not in text
     # One that differs in more tells of neither way.
-    apart = "paper+auxiliary=logits,search=published, paper+select-on=validation,epochs=9"
+    apart = "paper+select-on=validation,epochs=9, paper+auxiliary=logits,search=published"
     assert f"**Trained otherwise, so not mixed in**: {apart} (another auxiliary loss," in text
     assert "epochs=9" not in beside
 
@@ -233,6 +233,10 @@ def test_all_trainings_are_in_the_table(written: Path) -> None:
 
 def test_experiments_speak_in_the_order_in_which_they_are_named(url: str) -> None:
     runs = model_runs(open_reader(url))
+    names = list(dict.fromkeys(run.experiment for run in runs))
+    assert names[0] == "paper"
+    # All that choose otherwise, and last that which has another loss, too.
+    assert names[-1] == "paper+auxiliary=logits,search=published"
     by_default = headline(asked_for(runs, []))
     assert list(by_default) == ["MLP", "SiameseMLP", "AuxMLP", "AuxsiameseMLP"]
     assert {run.experiment for run in by_default.values()} == {"paper"}
