@@ -3,14 +3,17 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from digitcmp.data import mnist
+from digitcmp.data.mnist import Digits
+from digitcmp.data.pairs import PooledDigits, pool
 
 LOAD = "from digitcmp.data import mnist; print(mnist.load('mnist-sample').sha256)"
 
@@ -84,3 +87,18 @@ def folder(tmp_path: Path, small_mnist: dict[str, bytes]) -> Path:
     for name, content in small_mnist.items():
         (folder / name).write_bytes(content)
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As on a worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def pooled(sample: Digits) -> PooledDigits:
+    """Data set mnist-sample, as workers have it."""
+    return pool(sample)

@@ -1,6 +1,6 @@
 """Training by autograd: networks that no stack knows, as exactly and as reproducibly."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
 
@@ -9,28 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from digitcmp.data.mnist import Digits
-from digitcmp.data.pairs import PooledDigits, pair_sets, pool
+from digitcmp.data.pairs import PooledDigits, pair_sets
 from digitcmp.models import build
 from digitcmp.networks.branches import Network, Outputs, TwoBranch, assemble
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.training import Hyperparameters, TrainingResult, autograd, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CHOSEN = Hyperparameters(1e-3, 64, 0.7)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def pooled(sample: Digits) -> PooledDigits:
-    return pool(sample)
 
 
 def lenet(pair: bool) -> tuple[nn.Module, nn.Module]:

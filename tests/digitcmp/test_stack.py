@@ -15,19 +15,12 @@ from digitcmp.stack import Adam, Batch, Logits, Stack, concatenate
 from digitcmp.training import initial_network
 from digitcmp.training.loss import Loss
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 PAIRS = 7
 ALPHA = 0.7
 SEEDS = (0, 1, 2)
 LOSS = Loss(ALPHA)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As on a worker."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Training: the same bits each time, what a plain loop would give, and how it diverges."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
 
@@ -8,30 +8,17 @@ import plain
 import pytest
 import torch
 
-from digitcmp.data.mnist import Digits
-from digitcmp.data.pairs import PooledDigits, pair_sets, pool
+from digitcmp.data.pairs import PooledDigits, pair_sets
 from digitcmp.models import MODELS, build
 from digitcmp.networks.branches import Network
 from digitcmp.training import Hyperparameters, TrainingResult, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As on a worker."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def named(model: str) -> Callable[[], Network]:
     return partial(build, model)
-
-
-@pytest.fixture(scope="module")
-def pooled(sample: Digits) -> PooledDigits:
-    return pool(sample)
 
 
 def bits(results: list[TrainingResult]) -> list[tuple[object, ...]]:
