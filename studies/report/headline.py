@@ -28,8 +28,15 @@ MARKS = (
 
 def against_paper(result: ModelResult) -> Gap:
     """Our mean accuracy minus the paper's, with the standard error of both."""
+    return unpaired_gap(*_both(result))
+
+
+def _both(
+    result: ModelResult,
+) -> tuple[tuple[float, float | None, int], tuple[float, float | None, int]]:
+    """Return mean accuracy, standard deviation and number of trainings: ours, and the paper's."""
     published = PAPER[result.model]
-    return unpaired_gap(
+    return (
         (result.mean_accuracy, result.std_accuracy, result.reruns),
         (published.accuracy, published.accuracy_deviation, PAPER_RERUNS),
     )
@@ -38,15 +45,10 @@ def against_paper(result: ModelResult) -> Gap:
 def beyond_noise(results: Sequence[ModelResult]) -> set[str]:
     """Return the models whose accuracy differs from the paper's by more than noise explains.
 
-    Of twelve models that do not differ, one or none is beyond two standard errors in most cases:
-    the tests are corrected for their number. A single rerun cannot tell.
+    The tests are corrected for their number, as one of twelve models that do not differ may well
+    lie two standard errors off. A model with a single rerun is never among them.
     """
-    p_values = []
-    for result in results:
-        published = PAPER[result.model]
-        ours = result.mean_accuracy, result.std_accuracy, result.reruns
-        theirs = published.accuracy, published.accuracy_deviation, PAPER_RERUNS
-        p_values.append(welch(ours, theirs))
+    p_values = [welch(*_both(result)) for result in results]
     return {
         result.model
         for result, p in zip(results, holm(p_values), strict=True)
