@@ -9,5 +9,13 @@ class ClusterLost(Exception):
     """The Dask scheduler cannot be reached, or not any more."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C came.
+
+    KeyboardInterrupt itself, raised inside an `exec` of source text as dataclasses and SQLAlchemy
+    have it, makes Python kill itself at its exit (-2), though the exception was handled.
+    """
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: the run ends like after Ctrl-C."""

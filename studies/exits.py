@@ -11,7 +11,7 @@ import typer
 
 from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, StoreError, StoreInUse
-from studies.errors import ClusterLost, Terminated, UsageError
+from studies.errors import ClusterLost, Interrupted, Terminated, UsageError
 
 FAILED = 1
 CODES: dict[type[BaseException], int] = {
@@ -53,7 +53,7 @@ def interruptible() -> Iterator[None]:
     def first(number: int, _frame: FrameType | None) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, _leave_at_once)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise Terminated if number == signal.SIGTERM else Interrupted
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
         kind = what.exc_type

@@ -14,7 +14,7 @@ import typer
 import studies
 from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, OlderSchema, StoreError, StoreInUse
-from studies.errors import ClusterLost, Terminated, UsageError
+from studies.errors import ClusterLost, Interrupted, Terminated, UsageError
 from studies.exits import exit_codes, interruptible
 
 
@@ -62,6 +62,29 @@ def test_a_signal_ends_a_command_after_its_cleaning_up(
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_inside_exec_ends_it_with_its_code(tmp_path: Path) -> None:
+    """As one does that comes while a dataclass is made. Python would end by killing itself."""
+    (tmp_path / "command.py").write_text(
+        "import sys\n"
+        "import typer\n"
+        "from studies.exits import exit_codes, interruptible\n"
+        "try:\n"
+        "    with exit_codes(), interruptible():\n"
+        "        exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
+        "except typer.Exit as left:\n"
+        "    sys.exit(left.exit_code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "command"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130, done.stderr
+
+
 @pytest.mark.parametrize(
     ("second", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")]
 )
@@ -88,7 +111,7 @@ def test_a_second_signal_ends_it_at_once(second: int, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+    ("number", "kind"), [(signal.SIGINT, Interrupted), (signal.SIGTERM, Terminated)]
 )
 def test_a_signal_in_a_callback_of_the_garbage_collector_is_not_lost(
     number: int, kind: type[BaseException]
