@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from digitcmp.networks.branches import Network
 
 
+METHODS = {"MLP": 1, "CNN": 2, "ResNet": 2}
+"""Counts, by architecture, changes to pairs, models or training that change what a training gives,
+if only by rounding: trainings of an older method are not used again."""
+
+NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
+"""A ResNet's convolutions are large enough by themselves."""
+
+CNN_PAIRS_AT_ONCE = 256
+"""Of how many pairs a step the maps stay in the processor's cache, over all CNNs side by side."""
+
+VARIANTS = {
+    "": (False, False), "Siamese": (True, False), "Aux": (False, True), "Auxsiamese": (True, True),
+}  # fmt: skip
+"""Whether models of a prefix share their weights, and whether they have an auxiliary loss."""
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One row of the table of models."""
@@ -24,6 +40,15 @@ class ModelSpec:
     auxiliary_loss: bool
     parameters: int
     """Trainable parameters. Source: Table I."""
+    method: int | str
+    """Names the way in which it is trained: another where that changes what a training gives."""
+
+    def networks_at_once(self, batch_size: int) -> int:
+        """Return how many networks gain from being trained side by side."""
+        networks = NETWORKS_AT_ONCE.get(self.architecture, 1)
+        if self.architecture == "CNN":
+            networks = min(networks, CNN_PAIRS_AT_ONCE // batch_size)
+        return max(1, networks)
 
     @property
     def two_branches(self) -> bool:
@@ -37,17 +62,12 @@ def _table() -> dict[str, ModelSpec]:
         "CNN": (72_536, 72_268, 144_494, 72_268),
         "ResNet": (75_746, 77_812, 152_692, 77_812),
     }
-    prefixes = ("", "Siamese", "Aux", "Auxsiamese")
     return {
         prefix + architecture: ModelSpec(
-            name=prefix + architecture,
-            architecture=architecture,
-            weight_sharing=prefix.lower().endswith("siamese"),
-            auxiliary_loss=prefix.startswith("Aux"),
-            parameters=count,
+            prefix + architecture, architecture, *variant, count, METHODS[architecture]
         )
         for architecture, counts in parameters.items()
-        for prefix, count in zip(prefixes, counts, strict=True)
+        for (prefix, variant), count in zip(VARIANTS.items(), counts, strict=True)
     }
 
 

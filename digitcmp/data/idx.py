@@ -19,6 +19,8 @@ UNSIGNED_BYTE = 0x0800
 class DataError(Exception):
     """The images asked for cannot be had; the message says in one sentence what is wrong."""
 
+    exit_code = 2
+
 
 def find(folder: Path, name: str) -> Path:
     """Return the path of the IDX file `name`, e.g. `train-images-idx3-ubyte`, in `folder`.

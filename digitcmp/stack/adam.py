@@ -12,8 +12,11 @@ class Adam:
     `tests/digitcmp/test_stack.py` holds it to that class.
     """
 
-    def __init__(self, values: Tensor, gradients: Tensor, learning_rate: float) -> None:
-        self.values, self.gradients, self.learning_rate = values, gradients, learning_rate
+    def __init__(
+        self, values: Tensor, gradients: Tensor, learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
+        self.values, self.gradients = values, gradients
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
         self.steps = torch.zeros(())
 
@@ -22,6 +25,6 @@ class Adam:
         self.steps += 1
         torch._fused_adam_(
             [self.values], [self.gradients], [self.mean], [self.square], [], [self.steps],
-            lr=self.learning_rate, beta1=0.9, beta2=0.999, weight_decay=0.0, eps=1e-8,
-            amsgrad=False, maximize=False,
+            lr=self.learning_rate, beta1=0.9, beta2=0.999, weight_decay=self.weight_decay,
+            eps=1e-8, amsgrad=False, maximize=False,
         )  # fmt: skip

@@ -15,13 +15,15 @@ class BatchNorm:
     """Batch normalisation, one image side at a time: `(H, W, pairs * sides, C)` to the same.
 
     Each side is normalised by its own mean and variance, and moves the running ones, as if its
-    images had come alone. The maps are those of a convolution whose bias was left out.
+    images had come alone. The maps are those of a convolution whose bias was left out, as it only
+    shifts the running means.
     """
 
     def __init__(self, weight: Weight, bias: Weight, left_out: Tensor, sides: int) -> None:
         self.weight, self.bias, self.sides = weight, bias, sides
-        # PyTorch's running mean less the bias, which has no gradient and never moves.
+        # PyTorch's running mean less the bias.
         self.mean = -left_out.repeat(sides)
+        self.left_out, self.subtracted = left_out, left_out.clone()
         self.variance = torch.ones_like(self.mean)
         # One after the other, the sides would move one mean and one variance. Here each has its
         # own, which moves as far as that would; what came first has faded more by the end.
@@ -31,6 +33,7 @@ class BatchNorm:
         self.shares = (faded / faded.sum())[:, None]
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
+        self._subtract_bias()
         self.inputs = self._by_channel(inputs)
         self.scale = self.weight.value.repeat(self.sides)
         shift = self.bias.value.repeat(self.sides)
@@ -50,6 +53,12 @@ class BatchNorm:
         torch.sum(of_scale.view(self.sides, -1), 0, out=self.weight.gradient)
         torch.sum(of_shift.view(self.sides, -1), 0, out=self.bias.gradient)
         return _by_image(of_inputs, gradient)
+
+    def _subtract_bias(self) -> None:
+        """Follow the bias, which has no gradient, where weight decay has moved it."""
+        moved = self.left_out - self.subtracted
+        self.subtracted += moved
+        self.mean -= moved.repeat(self.sides)
 
     def _by_channel(self, maps: Tensor) -> Tensor:
         """Maps as PyTorch wants them, where the channels of each side are channels of their own."""

@@ -73,8 +73,8 @@ class StackedPairs:
 
 def targets(sets: Sequence[PairSet]) -> Logits:
     """What the networks should say of a pair set each, one-hot."""
-    comparison = one_hot(torch.stack([each.target for each in sets]), 2)
-    digits = one_hot(torch.stack([each.digits for each in sets]), 10).transpose(1, 2)
+    comparison = one_hot(torch.stack([pairs.target for pairs in sets]), 2)
+    digits = one_hot(torch.stack([pairs.digits for pairs in sets]), 10).transpose(1, 2)
     return Logits(comparison.float(), digits.float().contiguous())
 
 

@@ -25,14 +25,16 @@ class Parameters:
             for part in parts
             for same in zip(*(module.parameters() for module in part), strict=True)
         ]
-        stacked = [torch.stack([each.detach() for each in same]) for same in alike]
+        stacked = [torch.stack([weight.detach() for weight in same]) for same in alike]
         # Matrix products round by how their result is aligned, and Adam's kernel rounds what does
         # not fill a vector otherwise: with each parameter on a boundary and no number left over, a
         # network's bits do not depend on how many others are in its stack.
-        padded = [functional.pad(each.flatten(), (0, -each.numel() % VECTOR)) for each in stacked]
+        padded = [
+            functional.pad(all_of.flatten(), (0, -all_of.numel() % VECTOR)) for all_of in stacked
+        ]
         self.values = torch.cat(padded)
         self.gradients = torch.zeros_like(self.values)
-        sizes = [len(each) for each in padded]
+        sizes = [len(flat) for flat in padded]
         self._weights = {
             same[0]: Weight(*(flat[: like.numel()].view_as(like) for flat in flats))
             for same, like, *flats in zip(

@@ -18,7 +18,7 @@ class PixelConvolution:
     """A 3x3 convolution on pixels, without bias, that keeps the size: one matrix product."""
 
     def __init__(self, weight: Weight) -> None:
-        self.weight, self.weight_gradient = (each.flatten(1) for each in weight)
+        self.weight, self.weight_gradient = (part.flatten(1) for part in weight)
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
         padded = pad(inputs, (0, 0, 0, 0, 1, 1, 1, 1))

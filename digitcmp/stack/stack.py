@@ -39,7 +39,7 @@ class Stack:
 
     def pairs(self, sets: Sequence[PairSet]) -> StackedPairs:
         """Bring a pair set for each network into the form that `forward` takes."""
-        images = torch.stack([each.images for each in sets]).unflatten(2, (self.sides, -1))
+        images = torch.stack([pairs.images for pairs in sets]).unflatten(2, (self.sides, -1))
         return StackedPairs(self.trunk.prepare(images.transpose(1, 2)), targets(sets))
 
     def forward(self, images: Tensor, training: bool) -> Logits:

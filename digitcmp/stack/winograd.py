@@ -35,10 +35,10 @@ def transforms(points: Sequence[float]) -> Transforms:
     inputs, kernel = np.zeros((count, count)), np.zeros((count, 3))
     outputs = np.zeros((count - 2, count))
     for row, point in enumerate(points):
-        others = [each for each in points if each != point]
+        others = [other for other in points if other != point]
         inputs[row, :-1] = polynomial.polyfromroots(others)
         kernel[row] = point ** np.arange(3) / polynomial.polyval(point, inputs[row])
         outputs[:, row] = point ** np.arange(count - 2)
     inputs[-1] = polynomial.polyfromroots(points)
     kernel[-1, -1] = outputs[-1, -1] = 1
-    return Transforms(*(torch.from_numpy(each) for each in (inputs, kernel, outputs)))
+    return Transforms(*(torch.from_numpy(matrix) for matrix in (inputs, kernel, outputs)))

@@ -30,7 +30,7 @@ class PooledWinograd:
     def __init__(self, weight: Weight, bias: Weight) -> None:
         self.networks, self.channels = weight.value.shape[:2]
         self.weight, self.weight_gradient = (
-            each.view(self.networks, -1, 9).transpose(1, 2) for each in weight
+            part.view(self.networks, -1, 9).transpose(1, 2) for part in weight
         )
         # The same all over a window, so that the maximum need not have it.
         self.bias, self.bias_gradient = bias.value[:, None, None], bias.gradient

@@ -33,10 +33,10 @@ class Convolution:
     """
 
     def __init__(self, weight: Weight) -> None:
-        self.weight, self.weight_gradient = (each.view(-1, 9) for each in weight)
+        self.weight, self.weight_gradient = (part.view(-1, 9) for part in weight)
         self.kernel_shape = 3, -1, *weight.value.shape[:2]
         self.input_transform, self.kernel_transform, self.output_transform = (
-            each.to(weight.value) for each in _transforms_of_maps()
+            matrix.to(weight.value) for matrix in _transforms_of_maps()
         )
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:

@@ -40,6 +40,7 @@ def train(
     batch_size: int,
     seed: int,
     epochs: int,
+    weight_decay: float = 0.0,
 ) -> Measured:
     """Train `network` with Adam, in place, and measure it in eval mode.
 
@@ -50,7 +51,7 @@ def train(
     some themselves, such as dropout, take PyTorch's global ones: seed it first.
     """
     pairs = sets.train
-    optimizer = torch.optim.Adam(network.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(network.parameters(), learning_rate, weight_decay=weight_decay)
     shuffle = torch.Generator().manual_seed(seed)
     curve = []
     network.train()
@@ -79,5 +80,5 @@ def accuracy(network: nn.Module, pairs: PairSet) -> float:
     logits: list[Tensor] = [of_batch.comparison for of_batch in outputs]
     right = torch.cat(logits).argmax(1) == pairs.target
     logits += [digits for of_batch in outputs for digits in of_batch.digits or ()]
-    finite = all(bool(each.isfinite().all()) for each in logits)
+    finite = all(bool(units.isfinite().all()) for units in logits)
     return float(right.double().mean()) if finite else float("nan")

@@ -34,6 +34,8 @@ class Hyperparameters:
     batch_size: int
     alpha: float | None
     """Weight of the auxiliary loss; None for a model that has none."""
+    weight_decay: float = 0.0
+    """Adam's: each step adds this multiple of every parameter to its gradient."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,18 @@ def train(
     sets = [pair_sets(digits, seed) for seed in seeds]
     networks = [initial_network(build, seed) for seed in seeds]
     rate, size = hyperparameters.learning_rate, hyperparameters.batch_size
+    decay = hyperparameters.weight_decay
     try:
         stack = Stack(networks)
     except UnknownNetwork:
         measured = []
         for seed, network, of_seed in zip(seeds, networks, sets, strict=True):
             with _seeded(seed):
-                measured.append(autograd.train(network, of_seed, loss, rate, size, seed, epochs))
+                measured.append(
+                    autograd.train(network, of_seed, loss, rate, size, seed, epochs, decay)
+                )
     else:
-        measured = stacked.train(stack, sets, loss, rate, size, seeds, epochs)
+        measured = stacked.train(stack, sets, loss, rate, size, seeds, epochs, decay)
     return [_result(seed, each, loss) for seed, each in zip(seeds, measured, strict=True)]
 
 
@@ -107,7 +112,7 @@ def initial_network(build: Callable[[], nn.Module], seed: int) -> nn.Module:
 
 def _result(seed: int, measured: autograd.Measured, loss: Loss) -> TrainingResult:
     # False for a loss or an accuracy that is NaN, too.
-    sound = all(each <= HOPELESS * loss.of_guessing for each in measured.loss_curve)
+    sound = all(mean <= HOPELESS * loss.of_guessing for mean in measured.loss_curve)
     finite = sound and measured.test <= 1 and measured.validation <= 1
     return TrainingResult(
         seed,

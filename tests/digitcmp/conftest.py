@@ -1,8 +1,5 @@
 import gzip
-import os
 import struct
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,33 +10,19 @@ from numpy.typing import NDArray
 
 from digitcmp.data import mnist
 from digitcmp.data.mnist import Digits
-from digitcmp.data.pairs import PooledDigits, pool
-
-LOAD = "from digitcmp.data import mnist; print(mnist.load('mnist-sample').sha256)"
+from digitcmp.data.pairs import PooledDigits, pair_sets, pool
 
 
 @pytest.fixture(scope="session")
-def cold_loads(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A cache folder that two processes filled at once, and the data hash each of them had."""
-    cache = tmp_path_factory.mktemp("user") / "cache"
-    environment = os.environ | {"DIGITCMP_CACHE": str(cache)}
-    processes = [
-        subprocess.Popen([sys.executable, "-c", LOAD], stdout=subprocess.PIPE, env=environment)
-        for _ in range(2)
-    ]
-    return cache, [process.communicate()[0].decode().strip() for process in processes]
-
-
-@pytest.fixture(scope="session")
-def sample(cold_loads: tuple[Path, list[str]]) -> mnist.Digits:
+def sample(cache: Path) -> mnist.Digits:
     """Data set mnist-sample."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DIGITCMP_CACHE", str(cold_loads[0]))
+        patch.setenv("DIGITCMP_CACHE", str(cache))
         return mnist.load("mnist-sample")
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def new_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, which does not exist yet."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("DIGITCMP_CACHE", str(folder))
@@ -89,9 +72,9 @@ def folder(tmp_path: Path, small_mnist: dict[str, bytes]) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """As on a worker."""
+    """As on a worker; two processes that test wait for each other's threads otherwise."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -102,3 +85,9 @@ def one_thread() -> Iterator[None]:
 def pooled(sample: Digits) -> PooledDigits:
     """Data set mnist-sample, as workers have it."""
     return pool(sample)
+
+
+@pytest.fixture
+def few_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a seed draw 200 pairs instead of 1,000: enough where results are compared bit by bit."""
+    monkeypatch.setattr(pair_sets, "__defaults__", (200,))

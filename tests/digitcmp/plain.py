@@ -45,7 +45,9 @@ def train(
 ) -> tuple[float, float, list[float]]:
     """Test accuracy, validation accuracy and loss curve of one training."""
     network = initial_network(partial(build, model), seed)
-    optimizer = torch.optim.Adam(network.parameters(), lr=chosen.learning_rate)
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay
+    )
     shuffle = torch.Generator().manual_seed(seed)
     count, curve = len(sets.train.target), []
     for _ in range(epochs):

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
 
-import plain
 import pytest
 import torch
 from torch import nn
@@ -15,8 +14,7 @@ from digitcmp.networks.branches import Network, Outputs, TwoBranch, assemble
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.training import Hyperparameters, TrainingResult, autograd, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.digitcmp import plain
 
 CHOSEN = Hyperparameters(1e-3, 64, 0.7)
 
@@ -74,9 +72,9 @@ def test_a_network_whose_trunks_differ_is_not_trained_as_if_they_were_alike(
         network.second[2] = nn.Tanh()
         return network
 
-    (result,) = train(one_by_tanh, CHOSEN, pooled, [2], epochs=1)
+    (result,) = train(one_by_tanh, replace(CHOSEN, weight_decay=0.1), pooled, [2], epochs=1)
     network, sets = initial_network(one_by_tanh, 2), pair_sets(pooled, 2)
-    expected = autograd.train(network, sets, Loss(CHOSEN.alpha), 1e-3, 64, 2, epochs=1)
+    expected = autograd.train(network, sets, Loss(CHOSEN.alpha), 1e-3, 64, 2, 1, weight_decay=0.1)
     assert result.loss_curve == expected.loss_curve
 
 
@@ -92,19 +90,23 @@ def test_a_seed_fixes_all_that_is_drawn(pooled: PooledDigits) -> None:
     assert together[0] != together[1]
 
 
+@pytest.mark.usefixtures("few_pairs")
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("auxiliary", AUXILIARY)
 @pytest.mark.parametrize("name", ["MLP", "AuxMLP", "AuxsiameseCNN"])
-def test_it_gives_what_the_stack_gives(name: str, auxiliary: str, pooled: PooledDigits) -> None:
+def test_it_gives_what_the_stack_gives(
+    name: str, auxiliary: str, weight_decay: float, pooled: PooledDigits
+) -> None:
     seed, loss, sets = 2, Loss(CHOSEN.alpha, auxiliary), pair_sets(pooled, 2)
     network = initial_network(partial(build, name), seed)
     # Slowly, so that differences by rounding stay small.
-    slow = replace(CHOSEN, learning_rate=2e-4)
-    measured = autograd.train(network, sets, loss, 2e-4, 64, seed, epochs=2)
+    slow = replace(CHOSEN, learning_rate=2e-4, weight_decay=weight_decay)
+    measured = autograd.train(network, sets, loss, 2e-4, 64, seed, 2, weight_decay)
     (fast,) = train(partial(build, name), slow, pooled, [seed], 2, auxiliary)
     assert measured.loss_curve == pytest.approx(fast.loss_curve, rel=2e-3)
-    # A pair or two may fall to the other side by rounding.
-    assert measured.test == pytest.approx(fast.accuracy, abs=0.004)
-    assert measured.validation == pytest.approx(fast.validation_accuracy, abs=0.004)
+    # A pair or two of 200 may fall to the other side by rounding.
+    assert measured.test == pytest.approx(fast.accuracy, abs=0.01)
+    assert measured.validation == pytest.approx(fast.validation_accuracy, abs=0.01)
 
 
 def test_its_loss_is_that_of_bce_and_cross_entropy() -> None:

@@ -25,7 +25,7 @@ class Mirror:
 
 @pytest.fixture
 def mirror(
-    small_mnist: dict[str, bytes], cache: Path, monkeypatch: pytest.MonkeyPatch
+    small_mnist: dict[str, bytes], new_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Mirror]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -61,9 +61,9 @@ def test_mnist_is_downloaded_once(mirror: Mirror, folder: Path) -> None:
     assert sorted(mirror.requests) == sorted(mnist.MD5)
 
 
-def test_a_damaged_download_is_replaced(mirror: Mirror, cache: Path) -> None:
+def test_a_damaged_download_is_replaced(mirror: Mirror, new_cache: Path) -> None:
     mnist.load("mnist")
-    file = cache / "t10k-images-idx3-ubyte.gz"
+    file = new_cache / "t10k-images-idx3-ubyte.gz"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     mirror.requests.clear()
@@ -72,40 +72,40 @@ def test_a_damaged_download_is_replaced(mirror: Mirror, cache: Path) -> None:
     assert file.read_bytes() == whole
 
 
-def test_a_wrong_download_is_an_error_and_leaves_no_file(mirror: Mirror, cache: Path) -> None:
+def test_a_wrong_download_is_an_error_and_leaves_no_file(mirror: Mirror, new_cache: Path) -> None:
     name = "train-images-idx3-ubyte.gz"
     mirror.files[name] = b"not these images"
     found = hashlib.md5(mirror.files[name]).hexdigest()
     message = f"^{mirror.url}{name} is not .*: expected MD5 {mnist.MD5[name]}, found {found}$"
     with pytest.raises(DataError, match=message):
         mnist.load("mnist")
-    assert list(cache.iterdir()) == []
+    assert list(new_cache.iterdir()) == []
 
 
-def test_half_a_download_is_an_error_and_leaves_no_file(mirror: Mirror, cache: Path) -> None:
+def test_half_a_download_is_an_error_and_leaves_no_file(mirror: Mirror, new_cache: Path) -> None:
     mirror.cut = 1
     with pytest.raises(DataError, match=f"^{mirror.url}train-images.* cannot be downloaded: "):
         mnist.load("mnist")
-    assert list(cache.iterdir()) == []
+    assert list(new_cache.iterdir()) == []
 
 
-def test_a_file_that_is_not_there_is_an_error(mirror: Mirror, cache: Path) -> None:
+def test_a_file_that_is_not_there_is_an_error(mirror: Mirror, new_cache: Path) -> None:
     del mirror.files["train-labels-idx1-ubyte.gz"]
     with pytest.raises(DataError, match=f"^{mirror.url}train-labels.* downloaded: 404"):
         mnist.load("mnist")
-    assert [path.name for path in cache.iterdir()] == ["train-images-idx3-ubyte.gz"]
+    assert [path.name for path in new_cache.iterdir()] == ["train-images-idx3-ubyte.gz"]
 
 
 # Nobody listens on port 9, where everything would be discarded.
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/mnist", "no URL at all", "http://[bad"])
 def test_no_server_is_an_error_and_leaves_no_file(
-    url: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, new_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DIGITCMP_MNIST_URL", url)
     message = f"^{re.escape(url)}/train-images-idx3-ubyte.gz cannot be downloaded: "
     with pytest.raises(DataError, match=message):
         mnist.load("mnist")
-    assert list(cache.iterdir()) == []
+    assert list(new_cache.iterdir()) == []
 
 
 def test_a_folder_that_takes_no_download_is_an_error(

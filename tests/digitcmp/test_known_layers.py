@@ -2,11 +2,11 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from plain import random_pairs
 from torch import nn
 
 from digitcmp.models import MODELS, build
@@ -15,6 +15,7 @@ from digitcmp.networks.branches import Architecture, Network, TwoBranch, assembl
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.stack.known_layers import trunks_of
 from digitcmp.training.loss import Loss
+from tests.digitcmp.plain import random_pairs
 
 ARGUMENTS: dict[str, Callable[[], nn.Module]] = {
     "Linear": lambda: nn.Linear(160, 160),
@@ -86,18 +87,20 @@ def test_most_layers_of_torch_were_tried() -> None:
     assert names >= {"Linear", "ReLU", "Flatten"}
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)
-def test_a_layer_of_torch_is_itself_or_refused(layer: nn.Module) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "place"),
+    [(mlp, 2), (cnn, 1), (resnet, 3)]
+    + [pytest.param(*other, marks=pytest.mark.slow) for other in ((mlp, 3), (cnn, 3), (cnn, 8))],
+)
+def test_a_layer_of_torch_is_itself_or_refused(architecture: Architecture, place: int) -> None:
     """After the features of an MLP, and among the image layers of a CNN and a ResNet."""
-    name = type(layer).__name__
-    for architecture, place in ((mlp, 2), (mlp, 3), (cnn, 1), (cnn, 3), (cnn, 8), (resnet, 3)):
-        on_features = architecture is mlp or place == 8
-        if name in ("ReLU", "Linear") and on_features:
+    on_features = architecture is mlp or place == 8
+    for layer in LAYERS:
+        if on_features and type(layer).__name__ in ("ReLU", "Linear"):
             continue
         # A trunk that flattens twice is none of the three; an early one makes an MLP of a CNN.
-        assert refused(
-            changed(architecture, lambda layers, at=place: with_layer(layers, at, layer))
-        )
+        other = changed(architecture, partial(with_layer, place=place, layer=layer))
+        assert refused(other), layer
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,12 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain import loss_of, random_pairs
 from torch import Tensor
 
 from digitcmp.networks.branches import Outputs
 from digitcmp.stack import Logits, targets
 from digitcmp.training.loss import AUXILIARY, Loss
+from tests.digitcmp.plain import loss_of, random_pairs
 
 alphas = st.none() | st.floats(0, 10)
 auxiliaries = st.sampled_from(AUXILIARY)

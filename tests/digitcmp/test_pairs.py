@@ -14,11 +14,6 @@ from digitcmp.data.mnist import Digits, Images
 from digitcmp.data.pairs import PairSet, PairSets, PooledDigits
 
 
-@pytest.fixture(scope="module")
-def pooled(sample: Digits) -> PooledDigits:
-    return pairs.pool(sample)
-
-
 def bits(*sets: PairSet) -> str:
     """The SHA-256 of every value of some pair sets."""
     digest = hashlib.sha256()

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import astuple, replace
 from functools import partial
 
-import plain
 import pytest
 import torch
 
@@ -13,8 +12,7 @@ from digitcmp.models import MODELS, build
 from digitcmp.networks.branches import Network
 from digitcmp.training import Hyperparameters, TrainingResult, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss
-
-pytestmark = pytest.mark.usefixtures("one_thread")
+from tests.digitcmp import plain
 
 
 def named(model: str) -> Callable[[], Network]:
@@ -33,6 +31,7 @@ def bits(results: list[TrainingResult]) -> list[tuple[object, ...]]:
         ("CNN", Hyperparameters(5e-3, 128, None)),
     ],
 )
+@pytest.mark.usefixtures("few_pairs")
 def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
     model: str, chosen: Hyperparameters, pooled: PooledDigits
 ) -> None:
@@ -52,20 +51,21 @@ def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
     ("model", "chosen", "epochs"),
     [
         ("MLP", Hyperparameters(5e-4, 8, None), 3),
-        ("AuxMLP", Hyperparameters(5e-4, 32, 0.9), 3),
+        ("AuxMLP", Hyperparameters(5e-4, 32, 0.9, weight_decay=0.1), 3),
         ("SiameseCNN", Hyperparameters(5e-4, 32, None), 2),
-        ("ResNet", Hyperparameters(1e-4, 128, None), 1),
+        ("ResNet", Hyperparameters(1e-4, 128, None), 2),
     ],
 )
+@pytest.mark.usefixtures("few_pairs")
 def test_a_training_is_that_of_a_plain_loop(
     model: str, chosen: Hyperparameters, epochs: int, pooled: PooledDigits
 ) -> None:
     (result,) = train(named(model), chosen, pooled, [7], epochs)
     accuracy, validation, curve = plain.train(model, chosen, pair_sets(pooled, 7), 7, epochs)
     assert result.loss_curve == pytest.approx(curve, rel=2e-3)
-    # A pair or two may fall to the other side by rounding.
-    assert result.accuracy == pytest.approx(accuracy, abs=0.004)
-    assert result.validation_accuracy == pytest.approx(validation, abs=0.004)
+    # A pair or two of 200 may fall to the other side by rounding.
+    assert result.accuracy == pytest.approx(accuracy, abs=0.01)
+    assert result.validation_accuracy == pytest.approx(validation, abs=0.01)
 
 
 @pytest.mark.parametrize("auxiliary", AUXILIARY)
@@ -76,21 +76,21 @@ def test_the_auxiliary_loss_is_that_of_a_plain_loop(auxiliary: str, pooled: Pool
     assert result.loss_curve == pytest.approx(curve, rel=1e-4)
 
 
-@pytest.mark.parametrize("auxiliary", AUXILIARY)
+@pytest.mark.usefixtures("few_pairs")
 @pytest.mark.parametrize(("architecture", "size"), [("MLP", 8), ("CNN", 32), ("ResNet", 128)])
 def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
-    architecture: str, size: int, auxiliary: str, pooled: PooledDigits
+    architecture: str, size: int, pooled: PooledDigits
 ) -> None:
     """So their trainings have one fingerprint, whatever the auxiliary loss."""
-    siamese = train(
-        named("Siamese" + architecture), Hyperparameters(5e-3, size, None), pooled, [3], 1
-    )
-    at_zero = Hyperparameters(5e-3, size, 0.0)
-    found = train(named("Auxsiamese" + architecture), at_zero, pooled, [3], 1, auxiliary)
-    assert bits(found) == bits(siamese)
-    weighed = Hyperparameters(5e-3, size, 0.1)
-    other = train(named("Auxsiamese" + architecture), weighed, pooled, [3], 1, auxiliary)
-    assert bits(other) != bits(siamese)
+
+    def trained(model: str, alpha: float | None, auxiliary: str) -> list[tuple[object, ...]]:
+        chosen = Hyperparameters(5e-3, size, alpha)
+        return bits(train(named(model + architecture), chosen, pooled, [3], 1, auxiliary))
+
+    siamese = trained("Siamese", None, "softmax")
+    for auxiliary in AUXILIARY:
+        assert trained("Auxsiamese", 0.0, auxiliary) == siamese
+    assert trained("Auxsiamese", 0.1, "softmax") != siamese
 
 
 @pytest.mark.parametrize("model", ["MLP", "AuxsiameseMLP", "AuxsiameseCNN"])
@@ -130,6 +130,7 @@ def test_what_a_result_holds(pooled: PooledDigits) -> None:
         ("MLP", 1e39),
     ],
 )
+@pytest.mark.usefixtures("few_pairs")
 def test_a_training_that_diverges_has_no_accuracy(
     model: str, learning_rate: float, pooled: PooledDigits
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_training_that_diverges_has_no_accuracy(
         assert not found <= 1000 * Loss(alpha).of_guessing
 
 
+@pytest.mark.usefixtures("few_pairs")
 def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None:
     for model in ("MLP", "AuxCNN", "AuxsiameseResNet"):
         alpha = 1.0 if model.startswith("Aux") else None
