@@ -1,17 +1,36 @@
-"""What the views and the queries are made of: labels, cells, their ranking, their figures.
+"""What views and typed reads are made of: studies, cells, their ranking, their measurements.
 
-Pieces of SQL that SQLite and PostgreSQL both take, so that each rule is written once.
+Pieces of SQL, so that each rule is written once. SQLite and PostgreSQL differ in JSON alone.
 """
 
+from storage.columns import Columns
 
-def _label(key: str) -> str:
-    # Optuna keeps attributes as JSON; our labels hold nothing that JSON would escape.
-    return f"replace(max(case when key = '{key}' then value_json end), '\"', '')"
+DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
+"""States of a cell that is done: it may win, or has lost."""
 
+RANKABLE = "state = 'COMPLETE' and score is not null"
 
-def _parameter(name: str) -> str:
-    return f"""(select param_value from trial_params p
-        where p.trial_id = t.trial_id and p.param_name = '{name}')"""
+# Accuracies are counts, so ties are real: the order of completion must not decide them.
+RANKING = "sign * score desc, coalesce(place, number)"
+
+_DECODED = {"sqlite": "json_extract({}, '$')", "postgresql": "cast({} as json) #>> '{{}}'"}
+
+_WORD = {
+    "sqlite": "json_extract(distribution_json,"
+    " '$.attributes.choices[' || cast(param_value as integer) || ']')",
+    "postgresql": "cast(distribution_json as json) #>>"
+    " array['attributes', 'choices', cast(cast(param_value as integer) as text)]",
+}
+
+_KINDS = {
+    "integer": "cast(param_value as bigint)",
+    "number": "param_value",
+    # Optuna keeps the place of a word among the choices.
+    "word": """case when distribution_json like '{{"name": "Categorical%' then {word}
+            when distribution_json like '{{"name": "Int%' then
+                cast(cast(param_value as bigint) as text)
+            else cast(param_value as text) end""",
+}
 
 
 def attribute(key: str) -> str:
@@ -27,24 +46,52 @@ def deviation(value: str, mean: str) -> str:
         / nullif(count({value}) - 1, 0))"""
 
 
-TRIALS = f"""
+def parameters(columns: Columns) -> list[str]:
+    """Return the columns of parameters in the pieces below, which no name of a user can hit."""
+    return [f"p{number}" for number in range(len(columns.names("parameter")))]
+
+
+def _listed(items: list[str]) -> str:
+    return "".join(f", {item}" for item in items)
+
+
+def trials(dialect: str, columns: Columns) -> str:
+    """Return `tried`: the trials of all studies, with their labels and parameters."""
+
+    def label(key: str) -> str:
+        return _DECODED[dialect].format(f"max(case when key = '{key}' then value_json end)")
+
+    values = [
+        f"""(select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
+            where p.trial_id = t.trial_id and p.param_name = '{name}') as {column}"""
+        for column, (name, kind) in zip(
+            parameters(columns), columns.names("parameter").items(), strict=True
+        )
+    ]
+    return f"""
 labelled as (
-    select study_id, {_label("experiment")} as experiment, {_label("model")} as model,
-        {_label("stage")} as stage, cast({_label("parameters")} as integer) as parameters,
-        cast({_label("guessing")} as double precision) as guessing
-    from study_user_attributes group by study_id
+    select study_id, {label("experiment")} as experiment, {label("model")} as model,
+        {label("stage")} as stage, coalesce({label("objective")}, 'accuracy') as objective,
+        case {label("direction")} when 'minimize' then -1 else 1 end as sign,
+        cast({label("parameters")} as bigint) as parameter_count,
+        cast({label("guessing")} as double precision) as guessing
+    from study_user_attributes where key in ('experiment', 'model', 'stage', 'objective',
+        'direction', 'parameters', 'guessing')
+    group by study_id
 ),
 tried as (
-    select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state,
-        {_parameter("learning_rate")} as learning_rate,
-        cast({_parameter("batch_size")} as integer) as batch_size,
-        {_parameter("alpha")} as alpha
+    select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state{_listed(values)}
     from labelled s join trials t on t.study_id = s.study_id
 )"""
 
-# A run that was killed leaves trials behind: several for one cell, and some that were killed
-# before all their parameters were drawn, which are of no cell.
-CELLS = f"""{TRIALS},
+
+def cells(dialect: str, columns: Columns) -> str:
+    """Return `cells`: one trial for each cell of a search.
+
+    A run that was killed leaves trials behind: several for one cell, and some that were killed
+    before all their parameters were drawn, which are of no cell.
+    """
+    return f"""{trials(dialect, columns)},
 drawn as (
     select t.*, (select count(*) from trial_params p where p.trial_id = t.trial_id) as params
     from tried t where stage <> 'rerun'
@@ -52,7 +99,7 @@ drawn as (
 attempts as (
     select drawn.*, max(params) over (partition by study_id) as params_of_cell,
         row_number() over (
-            partition by study_id, params, learning_rate, batch_size, alpha
+            partition by study_id, params{_listed(parameters(columns))}
             order by case trial_state when 'COMPLETE' then 0 else 1 end, number desc
         ) as attempt
     from drawn
@@ -61,30 +108,49 @@ cells as (
     select t.*,
         case when substr({attribute("final_error")}, 2, 8) = 'diverged' then 'DIVERGED'
             else trial_state end as state,
-        cast({attribute("score")} as double precision) as score
+        cast({attribute("score")} as double precision) as score,
+        cast({attribute("place")} as integer) as place
     from attempts t where attempt = 1 and params > 0 and params = params_of_cell
 )"""
 
-DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
-"""States of a cell that is done: it may win, or has lost."""
 
-RANKABLE = "state = 'COMPLETE' and score is not null"
+def ranked(dialect: str, columns: Columns) -> str:
+    """Return `ranked`: the cells that may win, number 1 being the winner of a model's search."""
+    # Later stages are begun later.
+    return f"""{cells(dialect, columns)},
+ranked as (
+    select cells.*, row_number() over (
+        partition by experiment, model order by study_id desc, {RANKING}
+    ) as rank_of_all
+    from cells where {RANKABLE}
+)"""
 
-# Accuracies are counts of pairs, so ties are real: the order of completion must not decide them.
-RANKING = "score desc, learning_rate desc, batch_size asc, alpha asc"
+
+def reruns(dialect: str, columns: Columns) -> str:
+    """Return `reruns`: the finished trainings of winners, each with the means of its study."""
+    return f"""{trials(dialect, columns)},
+finished as (
+    select t.*, (select value from trial_values v where v.trial_id = t.trial_id) as value,
+        cast({attribute("train_seconds")} as double precision) as train_seconds
+    from tried t where stage = 'rerun' and trial_state = 'COMPLETE'
+),
+reruns as (
+    select finished.*, avg(value) over (partition by study_id) as mean_value,
+        avg(train_seconds) over (partition by study_id) as mean_seconds
+    from finished
+)"""
+
 
 _REPEATS = "from trial_intermediate_values v where v.trial_id = c.trial_id"
 
 # Read from a row `c` of `cells`: only for the cells that are shown.
-MEASURED = f"""
-    (select avg(intermediate_value) {_REPEATS}) as mean_accuracy,
-    (select {deviation("value", "mean")} from (
+MEAN = f"(select avg(intermediate_value) {_REPEATS})"
+DEVIATION = f"""(select {deviation("value", "mean")} from (
         select intermediate_value as value, avg(intermediate_value) over () as mean {_REPEATS}
-    ) d) as std_accuracy,
-    (select count(intermediate_value) {_REPEATS}) as runs"""
+    ) d)"""
+RUNS = f"(select count(intermediate_value) {_REPEATS})"
 
-# An accuracy up to which a training was no better than guessing is kept with its study; older
+# The objective up to which a training was no better than guessing is kept with its study; older
 # studies have none.
-DEAD = f"""
-    case when guessing is not null then
-        (select count(*) {_REPEATS} and v.intermediate_value <= c.guessing) end as dead"""
+DEAD = f"""case when guessing is not null then
+        (select count(*) {_REPEATS} and sign * v.intermediate_value <= sign * guessing) end"""

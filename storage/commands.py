@@ -4,13 +4,12 @@ import sys
 from collections.abc import Callable, Sequence
 from inspect import signature
 
-from storage.errors import BadStoreURL, BadTrainings, StoreError, StoreInUse
-
-_CODES: dict[type[Exception], int] = {BadStoreURL: 2, BadTrainings: 2, StoreInUse: 3, StoreError: 4}
-
 
 def exit_code(work: Callable[..., None], usage: str, arguments: Sequence[str]) -> int:
-    """Call `work(*arguments)`; what goes wrong is one sentence on stderr. Return the exit code."""
+    """Call `work(*arguments)` and return the exit code of the command.
+
+    An error whose class has an `exit_code` is one sentence on stderr; every other one is raised.
+    """
     try:
         signature(work).bind(*arguments)
     except TypeError:
@@ -18,7 +17,10 @@ def exit_code(work: Callable[..., None], usage: str, arguments: Sequence[str]) -
         return 2
     try:
         work(*arguments)
-    except tuple(_CODES) as error:
+    except Exception as error:
+        code = getattr(error, "exit_code", None)
+        if not isinstance(code, int):
+            raise
         print(error, file=sys.stderr)
-        return next(code for kind, code in _CODES.items() if isinstance(error, kind))
+        return code
     return 0

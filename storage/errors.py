@@ -13,13 +13,17 @@ from storage.causes import DISK_FULL, READ_ONLY, sentence
 class StoreError(Exception):
     """The store is missing, unreadable, unwritable, full, damaged, or of another schema."""
 
+    exit_code = 4
+
 
 class OlderSchema(StoreError):
-    """An older Optuna made the store: `storage.upgrade` helps."""
+    """An older version of Optuna or of this program made the store: `storage.upgrade` helps."""
 
 
 class StoreInUse(Exception):
     """Another driver holds the store; the message names its process and host."""
+
+    exit_code = 3
 
     def __init__(self, what: str, pid: str, host: str) -> None:
         """Say that process `pid` on `host` uses `what`."""
@@ -29,9 +33,19 @@ class StoreInUse(Exception):
 class BadStoreURL(ValueError):
     """This is no URL of a store that can be used."""
 
+    exit_code = 2
+
 
 class BadTrainings(ValueError):
     """This file does not hold trainings as a report writes them."""
+
+    exit_code = 2
+
+
+class BadName(ValueError):
+    """No column of a store can have this name."""
+
+    exit_code = 2
 
 
 def place(url: str | URL) -> str:
@@ -58,9 +72,9 @@ def explain(error: BaseException, url: str | URL) -> StoreError | None:
     for link in _chain(error):
         if isinstance(link, StoreError):
             return link
-        said = sentence(link, place(url))
-        if said is not None:
-            return StoreError(said.format(place=place(url), reason=_reason(link, url)))
+        explanation = sentence(link, place(url))
+        if explanation is not None:
+            return StoreError(explanation.format(place=place(url), reason=_reason(link, url)))
     return None
 
 

@@ -1,4 +1,4 @@
-"""Whether a store can be used, found out before anything is written to it."""
+"""Whether a store can be used, version out before anything is written to it."""
 
 import os
 from collections.abc import Sequence, Set
@@ -11,6 +11,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, inspect, text
 
 from storage.causes import DAMAGED, READ_ONLY
 from storage.errors import OlderSchema, StoreError, place
+from storage.reader import require_layout
 from storage.urls import connect_args, sqlite_path
 
 
@@ -48,29 +49,30 @@ def require_schema(connection: Connection, url: URL) -> None:
     """Raise `StoreError` for a foreign database, or one of another schema than this Optuna's."""
     known, tables_of_optuna = _optuna_schema()
     tables = set(inspect(connection).get_table_names())
-    found = None
+    version = None
     if "alembic_version" in tables:
-        found = connection.scalar(text("select version_num from alembic_version"))
-    here = f"schema {found}; Optuna {optuna.__version__} has {known[0]}"
-    if found is None:
+        version = connection.scalar(text("select version_num from alembic_version"))
+    here = f"schema {version}; Optuna {optuna.__version__} has {known[0]}"
+    if version is None:
         # Without a version: new, or made by a driver that was killed meanwhile, or not ours.
         # A database on a server may well hold other tables.
-        strange = tables - tables_of_optuna - {"training_runs"}
+        strange = tables - tables_of_optuna - {"training_runs", "training_columns"}
         if strange and url.get_backend_name() == "sqlite":
             raise StoreError(
                 f"{place(url)} is the database of another program (it has a table "
                 f"{min(strange)}): name another file"
             )
-    elif found not in known:
+    elif version not in known:
         raise StoreError(
             f"{place(url)} was made by a newer Optuna ({here}): upgrade this program, "
             "or name another store"
         )
-    elif found != known[0]:
+    elif version != known[0]:
         raise OlderSchema(
             f"{place(url)} was made by an older Optuna ({here}): "
             "`python -m storage.upgrade URL` brings it up to date"
         )
+    require_layout(connection, url)
 
 
 @cache

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect
 
-from storage.errors import StoreError, explained
+from storage.errors import OlderSchema, StoreError, explained, place
 from storage.urls import connect_args, parse, sqlite_path
 
 
@@ -24,11 +24,26 @@ def open_reader(url: str) -> Engine:
     try:
         with explained(parsed), engine.connect() as connection:
             # SQLite opens the file itself at the first query only.
-            connection.execute(text("select count(*) from sqlite_master" if path else "select 1"))
+            require_layout(connection, parsed)
     except StoreError:
         engine.dispose()
         raise
     return engine
+
+
+def require_layout(connection: Connection, url: URL) -> None:
+    """Raise `OlderSchema` where the table of trainings is of before columns were registered."""
+    if is_older(connection):
+        raise OlderSchema(
+            f"{place(url)} was made by an older version of this program: "
+            "`python -m storage.upgrade URL` brings it up to date"
+        )
+
+
+def is_older(connection: Connection) -> bool:
+    """Return whether trainings have no registry of their columns, as in older versions."""
+    tables = inspect(connection).get_table_names()
+    return "training_runs" in tables and "training_columns" not in tables
 
 
 def read_only(url: URL) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Opening a store for the one driver that writes it."""
+"""Opening a store: for the one driver that writes it, and for those who only watch."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from storage.advisory import creation_lock
 from storage.errors import StoreError, explained
-from storage.inspection import require_usable
+from storage.inspection import require_schema, require_usable
 from storage.lock import Lock
-from storage.schema import create_tables
+from storage.reader import open_reader, read_only
+from storage.tables import create_tables
 from storage.urls import connect_args, parse, sqlite_path
-from storage.views import create_views
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,6 @@ def open_store(url: str, lock: Lock | None = None) -> Iterator[Store]:
             require_usable(parsed)
             storage = opened.enter_context(_optuna_storage(parsed))
             create_tables(storage.engine)
-            create_views(storage.engine)
         if lock is not None and sqlite_path(parsed) is None:
             event.listen(storage.engine, "connect", partial(_check, lock))
         yield Store(storage.url, storage)
@@ -96,3 +95,24 @@ def _leave_one_file(engine: Engine) -> None:
     with suppress(SQLAlchemyError, sqlite3.Error), engine.connect() as connection:
         connection.execute(text("pragma busy_timeout=0"))
         connection.execute(text("pragma journal_mode=DELETE"))
+
+
+def open_viewer(url: str) -> RDBStorage:
+    """Return Optuna's storage of an existing store; every write to it fails.
+
+    Any number of threads may use it, also while a driver writes the store. Raises `BadStoreURL`,
+    and `StoreError` where there is no store that this Optuna can read.
+    """
+    reader = open_reader(url)
+    with explained(reader.url):
+        with reader.connect() as connection:
+            # A database without it is no store, and Optuna would try to make it one.
+            connection.execute(text("select version_num from alembic_version"))
+            require_schema(connection, reader.url)
+        reader.dispose()
+        return RDBStorage(
+            reader.url.render_as_string(hide_password=False),
+            engine_kwargs=read_only(reader.url),
+            skip_compatibility_check=True,
+            skip_table_creation=True,
+        )

@@ -1,4 +1,4 @@
-"""Bring a store that an older Optuna made up to date: `python -m storage.upgrade URL`.
+"""Bring a store of an older version up to date: `python -m storage.upgrade URL`.
 
 `optuna storage upgrade` alone fails over our views: it rebuilds the tables below them.
 """
@@ -6,12 +6,13 @@
 import sys
 
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, NullPool, create_engine
 
 from storage.backup import backup
 from storage.commands import exit_code
 from storage.errors import OlderSchema, explained
 from storage.inspection import require_usable
+from storage.layout import bring_up_to_date
 from storage.lock import store_lock
 from storage.reader import open_reader
 from storage.store import open_store
@@ -26,25 +27,32 @@ def upgrade(url: str) -> None:
     """
     parsed = parse(url)
     with store_lock(url, ["upgrade"]), explained(parsed):
-        open_reader(url).dispose()
-        try:
-            require_usable(parsed)
-        except OlderSchema:
+        if _is_older(parsed):
             backup(url)
             _migrate(parsed)
         with open_store(url):
             pass
 
 
+def _is_older(url: URL) -> bool:
+    try:
+        open_reader(url.render_as_string(hide_password=False)).dispose()
+        require_usable(url)
+    except OlderSchema:
+        return True
+    return False
+
+
 def _migrate(url: URL) -> None:
-    engine = create_engine(url, connect_args=connect_args(url))
+    engine = create_engine(url, poolclass=NullPool, connect_args=connect_args(url))
     with engine.begin() as connection:
         drop_views(connection)
-    engine.dispose()
     full_url = url.render_as_string(hide_password=False)
     optuna = RDBStorage(full_url, skip_compatibility_check=True)
     optuna.upgrade()
     optuna.engine.dispose()
+    with engine.begin() as connection:
+        bring_up_to_date(connection)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import ArgumentError
 
 from storage.errors import BadStoreURL
 
+DEFAULT_STORAGE = "sqlite:///studies.db"
+
 ACCEPTED = "sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 

@@ -1,59 +1,9 @@
 """The SQL views that people query: `best_params`, `grid_cells`, `model_results`."""
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from storage.cells import CELLS, DEAD, MEASURED, RANKABLE, RANKING, TRIALS, attribute, deviation
-
-_BEST_PARAMS = f"""
-with {CELLS},
-ranked as (
-    select cells.*, row_number() over (
-        partition by experiment, model
-        order by case stage when 'joint' then 0 when 'alpha' then 1 else 2 end, {RANKING}
-    ) as place
-    from cells where {RANKABLE}
-)
-select experiment, model, learning_rate, batch_size, alpha, {MEASURED}
-from ranked c where place = 1
-"""
-
-GRID_CELLS = f"""
-with {CELLS}
-select experiment, model, stage, learning_rate, batch_size, alpha, {MEASURED}, state,{DEAD}
-from cells c
-"""
-
-_MODEL_RESULTS = f"""
-with {TRIALS},
-reruns as (
-    select t.*,
-        (select value from trial_values v where v.trial_id = t.trial_id) as accuracy,
-        cast({attribute("train_seconds")} as double precision) as train_seconds
-    from tried t where stage = 'rerun' and trial_state = 'COMPLETE'
-),
-centred as (
-    select reruns.*, avg(accuracy) over (partition by study_id) as accuracy_of_study,
-        avg(train_seconds) over (partition by study_id) as seconds_of_study
-    from reruns
-)
-select experiment, model, parameters, max(learning_rate) as learning_rate,
-    max(batch_size) as batch_size, max(alpha) as alpha,
-    avg(accuracy) as mean_accuracy,
-    {deviation("accuracy", "accuracy_of_study")} as std_accuracy,
-    avg(train_seconds) as mean_train_seconds,
-    {deviation("train_seconds", "seconds_of_study")} as std_train_seconds,
-    count(*) as reruns
-from centred group by study_id, experiment, model, parameters
-"""
-
-VIEWS = {
-    name: f"CREATE VIEW {name} AS\n{select.strip()}"
-    for name, select in {
-        "best_params": _BEST_PARAMS,
-        "grid_cells": GRID_CELLS,
-        "model_results": _MODEL_RESULTS,
-    }.items()
-}
+from storage.cells import DEAD, DEVIATION, MEAN, RUNS, cells, deviation, parameters, ranked, reruns
+from storage.columns import Columns
 
 # PostgreSQL rewrites a view's text, so there it is kept as the view's comment.
 _STORED = {
@@ -62,21 +12,65 @@ _STORED = {
     " from pg_class where relkind = 'v' and pg_table_is_visible(oid)",
 }
 
+VIEWS = ("best_params", "grid_cells", "model_results")
 
-def create_views(engine: Engine) -> None:
+
+def definitions(dialect: str, columns: Columns) -> dict[str, str]:
+    """Return the statements that create the views, by name.
+
+    Users query the views by these columns: one for each parameter of any experiment, two for each
+    objective, NULL in the rows of studies that have others.
+    """
+    names = list(zip(parameters(columns), columns.names("parameter"), strict=True))
+    values = "".join(f'{column} as "{name}", ' for column, name in names)
+    measured = _by_objective(columns, MEAN, DEVIATION) + f"{RUNS} as runs"
+    rerun = _by_objective(columns, "avg(value)", deviation("value", "mean_value"))
+    selects = {
+        "best_params": f"""
+with {ranked(dialect, columns)}
+select experiment, model, {values}{measured}
+from ranked c where rank_of_all = 1
+""",
+        "grid_cells": f"""
+with {cells(dialect, columns)}
+select experiment, model, stage, {values}{measured}, state, {DEAD} as dead
+from cells c
+""",
+        "model_results": f"""
+with {reruns(dialect, columns)}
+select experiment, model, parameter_count as parameters,
+    {"".join(f'max({column}) as "{name}", ' for column, name in names)}{rerun}
+    avg(train_seconds) as mean_train_seconds,
+    {deviation("train_seconds", "mean_seconds")} as std_train_seconds,
+    count(*) as reruns
+from reruns group by study_id, experiment, model, objective, parameter_count
+""",
+    }
+    return {name: f"CREATE VIEW {name} AS\n{select.strip()}" for name, select in selects.items()}
+
+
+def _by_objective(columns: Columns, mean: str, deviation: str) -> str:
+    return "".join(
+        f"""
+    case objective when '{name}' then {value} end as "{word}_{name}","""
+        for name in columns.objectives
+        for word, value in (("mean", mean), ("std", deviation))
+    )
+
+
+def create_views(connection: Connection, columns: Columns) -> None:
     """Create the views; replace them where their text has changed, for that waits for readers."""
-    dialect = engine.dialect.name
-    with engine.begin() as connection:
-        rows = connection.execute(text(_STORED[dialect]))
-        stored = {row.name: row.definition for row in rows}
-        if stored.items() >= VIEWS.items():
-            return
-        drop_views(connection)
-        for name, definition in VIEWS.items():
-            connection.execute(text(definition))
-            if dialect == "postgresql":
-                comment = definition.replace("'", "''")
-                connection.execute(text(f"comment on view {name} is '{comment}'"))
+    dialect = connection.dialect.name
+    wanted = definitions(dialect, columns)
+    stored = {row.name: row.definition for row in connection.execute(text(_STORED[dialect]))}
+    if stored.items() >= wanted.items():
+        return
+    drop_views(connection)
+    for name, definition in wanted.items():
+        connection.execute(text(definition))
+        if dialect == "postgresql":
+            comment = definition.replace("'", "''")
+            connection.execute(text(f"comment on view {name} is '{comment}'"))
 
 
 def drop_views(connection: Connection) -> None:

@@ -3,18 +3,24 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import TrialState, create_trial
 
 import storage
-from storage.schema import TrainingRun
 from storage.store import Store, open_store
+from storage.trainings import TrainingRun, Value, declare
 
 
 @pytest.fixture
@@ -43,34 +49,48 @@ def run() -> TrainingRun:
     return TrainingRun(
         fingerprint="a1",
         model="MLP",
-        learning_rate=5e-4,
-        batch_size=8,
-        alpha=None,
+        parameters={"learning_rate": 5e-4, "batch_size": 8},
         seed=3,
-        epochs=25,
+        settings={"epochs": 25},
         data="mnist-sample",
         status="ok",
-        accuracy=0.1 + 0.2,
-        validation_accuracy=None,
+        numbers={"accuracy": 0.1 + 0.2},
         train_seconds=1.5,
         cpu_seconds=1.25,
         threads=1,
         loss_curve=(0.7, 1 / 3),
         host="here",
         started_at="2026-01-02T03:04:05+00:00",
-        auxiliary=None,
     )
+
+
+GRID: dict[str, list[Value]] = {"learning_rate": [5e-3], "batch_size": [8], "alpha": [0.5]}
+
+WORDS = ["gini", "entropy"]
 
 
 class Search:
     """What a driver writes of one study."""
 
-    def __init__(self, store: Store, name: str = "paper/MLP/lr-batch") -> None:
+    def __init__(
+        self,
+        store: Store,
+        name: str = "paper/MLP/lr-batch",
+        grid: Mapping[str, Sequence[Value]] = GRID,
+        objective: str = "accuracy",
+        **attributes: object,
+    ) -> None:
+        declare(store.engine, grid, objective)
         self.study = optuna.create_study(
             study_name=name, storage=store.optuna, direction="maximize"
         )
         labels = zip(("experiment", "model", "stage"), name.split("/"), strict=True)
-        for key, value in [*labels, ("parameters", 73314), ("protocol", {"epochs": 25})]:
+        for key, value in [
+            *labels,
+            ("parameters", 73314),
+            ("protocol", {"epochs": 25}),
+            *attributes.items(),
+        ]:
             self.study.set_user_attr(key, value)
 
     def guessing(self, accuracy: float) -> None:
@@ -86,16 +106,14 @@ class Search:
         state: TrialState = TrialState.COMPLETE,
         seed: int | None = None,
         value: float | None = None,
+        more: Mapping[str, Value] = {},
+        space: Mapping[str, Sequence[Value]] = {},
         **attributes: object,
     ) -> None:
         """Add a trial; parameters that are None were never drawn."""
-        given = {
-            "learning_rate": (learning_rate, FloatDistribution(0, 1e10)),
-            "batch_size": (batch_size, IntDistribution(1, 1024)),
-            "alpha": (alpha, FloatDistribution(0, 1)),
-            "seed": (seed, IntDistribution(0, 1000)),
-        }
-        drawn = {name: pair for name, pair in given.items() if pair[0] is not None}
+        known = {"learning_rate": learning_rate, "batch_size": batch_size, "alpha": alpha}
+        given: dict[str, Any] = {**known, "seed": seed, **more}
+        drawn = {name: value for name, value in given.items() if value is not None}
         if state == TrialState.COMPLETE and value is None:
             value = sum(values) / len(values)
         if state == TrialState.COMPLETE and seed is None:
@@ -103,13 +121,20 @@ class Search:
         self.study.add_trial(
             create_trial(
                 state=state,
-                params={name: value for name, (value, _) in drawn.items()},
-                distributions={name: kind for name, (_, kind) in drawn.items()},
+                params=drawn,
+                distributions={name: distribution(value) for name, value in drawn.items()},
                 value=value,
                 intermediate_values=dict(enumerate(values)),
                 user_attrs=attributes,
+                system_attrs={"search_space": space} if space else {},
             )
         )
+
+
+def distribution(value: Value) -> BaseDistribution:
+    if isinstance(value, str):
+        return CategoricalDistribution(WORDS)
+    return IntDistribution(0, 1024) if isinstance(value, int) else FloatDistribution(0, 1e10)
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ from sqlalchemy import text
 
 from storage.backup import backup
 from storage.errors import StoreError
-from storage.queries import recorded
-from storage.schema import TrainingRun, record
 from storage.store import open_store
+from storage.trainings import TrainingRun, record, recorded
 
 
 def test_the_copy_of_a_store_in_use_is_consistent(

@@ -13,9 +13,9 @@ import pytest
 from optuna.storages import RDBStorage
 from sqlalchemy import text
 
-from storage.queries import grid_cells, recorded
-from storage.schema import record
+from storage.queries import grid_cells
 from storage.store import open_store
+from storage.trainings import record, recorded
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -26,7 +26,7 @@ def test_a_store_keeps_what_was_written(url: str, search: Callable[..., Any]) ->
     with open_store(url) as store:
         (study,) = optuna.get_all_study_summaries(store.optuna)
         assert study.study_name == "paper/MLP/lr-batch"
-        assert grid_cells(store.engine, "paper", "MLP", "lr-batch")[0].mean_accuracy == 0.5
+        assert grid_cells(store.engine, "paper", "MLP", "lr-batch")[0].mean == 0.5
 
 
 def test_sqlite_settings_hold_on_every_connection(sqlite_url: str) -> None:

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damage import DAMAGES, execute, older
 from sqlalchemy import text
 
 from storage.errors import OlderSchema, StoreError
 from storage.lock import store_lock
-from storage.queries import best_params, recorded
+from storage.queries import best_params
 from storage.reader import open_reader
-from storage.schema import TrainingRun, record
 from storage.store import open_store
+from storage.trainings import TrainingRun, record, recorded
+from tests.support.damage import DAMAGES, execute, older
 
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES)
@@ -63,7 +63,7 @@ def test_a_read_only_disk(small_disk: Callable[[str], Path], search: Callable[..
             pass
     assert (disk / "studies.db").read_bytes() == before
     reader = open_reader(url)
-    assert best_params(reader)[0].mean_accuracy == 0.5
+    assert best_params(reader)[0].mean == 0.5
     reader.dispose()
 
 

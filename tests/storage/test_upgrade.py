@@ -1,4 +1,4 @@
-"""A store of an older Optuna can be brought up to date."""
+"""A store of an older Optuna, or of an older version of ours, can be brought up to date."""
 
 import os
 import socket
@@ -13,10 +13,34 @@ from sqlalchemy import text
 
 from storage.errors import OlderSchema
 from storage.lock import store_lock
-from storage.queries import best_params
-from storage.store import open_store
+from storage.queries import best_params, ranked_cells, studies
+from storage.reader import open_reader
+from storage.store import open_store, open_viewer
+from storage.trainings import recorded, training_runs
 from storage.upgrade import main, upgrade
 
+# As it was before experiments had columns of their own.
+OLD_TABLE = """
+create table training_runs (
+    fingerprint text not null primary key, model text not null,
+    learning_rate double precision not null, batch_size integer not null, alpha double precision,
+    seed integer not null, epochs integer not null, data text not null,
+    status text not null check (status in ('ok', 'diverged')),
+    accuracy double precision check (accuracy between 0 and 1),
+    validation_accuracy double precision, train_seconds double precision not null,
+    cpu_seconds double precision not null, threads integer not null, loss_curve text not null,
+    host text not null, started_at text not null, auxiliary text,
+    check ((status = 'ok') = (accuracy is not null))
+)
+"""
+OLD_INDEX = """
+create index training_runs_seconds
+on training_runs (status, model, batch_size, epochs, train_seconds)
+"""
+OLD_ROW = """
+insert into training_runs values (:print, 'AuxMLP', :rate, 8, 0.3, :seed, 25, 'toy:ab', 'ok',
+    :accuracy, 0.5, 1.5, 1.25, 1, '[0.5, null]', 'here', '2026-01-02', 'softmax')
+"""
 HOST = socket.gethostname()
 
 
@@ -34,7 +58,91 @@ def test_it_is_upgraded_in_place(url: str, search: Callable[..., Any]) -> None:
         pass
     upgrade(url)
     with open_store(url) as store:
-        assert best_params(store.engine)[0].mean_accuracy == 0.5
+        assert best_params(store.engine)[0].mean == 0.5
+
+
+def make_old_layout(url: str, search: Callable[..., Any]) -> None:
+    """Make a store of an older version: two cells, of which one has its trainings recorded."""
+    space = {"alpha": [0.3], "batch_size": [8, 16], "learning_rate": [5e-3, 1e-3]}
+    with open_store(url) as store:
+        study = search(store, "paper/AuxMLP/lr-batch", data="toy:ab")
+        protocol = {"search": "two-stage", "epochs": 25, "auxiliary": "softmax", "repeats": 2}
+        study.study.set_user_attr("protocol", protocol)
+        study.add(1e-3, 8, 0.3, values=[0.1 + 0.2, 0.7], space=space)
+        study.add(5e-3, 8, 0.3, values=[0.25, 0.75], space=space)
+        search(store, "paper/AuxMLP/rerun").add(
+            1e-3, 8, 0.3, seed=0, value=0.7, fingerprint="rerun", space={"seed": [0], **space}
+        )
+        with store.engine.begin() as connection:
+            for statement in (
+                "drop table training_columns", "drop table training_runs", OLD_TABLE, OLD_INDEX
+            ):  # fmt: skip
+                connection.execute(text(statement))
+            for name, rate, seed, accuracy in (
+                ("rerun", 1e-3, 0, 0.1 + 0.2),
+                ("first", 1e-3, 0, 0.1 + 0.2),
+                ("other method's", 1e-3, 1, 0.6),
+                ("second", 1e-3, 1, 0.7),
+                ("third", 5e-3, 0, 0.25),
+            ):
+                row = {"print": name, "rate": rate, "seed": seed, "accuracy": accuracy}
+                connection.execute(text(OLD_ROW), row)
+
+
+@pytest.mark.parametrize("opened", [open_store, open_reader, open_viewer])
+def test_a_store_of_an_older_version_says_how_to_upgrade(
+    url: str, search: Callable[..., Any], opened: Callable[[str], Any]
+) -> None:
+    make_old_layout(url, search)
+    with pytest.raises(OlderSchema, match=r"older version of this program.*storage\.upgrade"):
+        opened(url).__enter__()
+
+
+def test_trainings_of_an_older_version_get_their_registry(
+    url: str, search: Callable[..., Any]
+) -> None:
+    make_old_layout(url, search)
+    upgrade(url)
+    upgrade(url)
+    with open_store(url) as store:
+        first = recorded(store.engine, ["first"])["first"]
+        assert first.parameters == {"learning_rate": 1e-3, "batch_size": 8, "alpha": 0.3}
+        assert first.settings == {"epochs": 25, "auxiliary": "softmax"}
+        assert first.numbers == {"accuracy": 0.1 + 0.2, "validation_accuracy": 0.5}
+        (row,) = best_params(store.engine)
+        assert (row.objective, row.mean) == ("accuracy", pytest.approx(0.5))
+        assert studies(store.engine)[0].attributes["protocol"]["search"] == "stages"
+        with store.engine.connect() as connection:
+            query = "select number, value_json from trials join trial_user_attributes"
+            query += " using (trial_id) where key = 'place' order by number"
+            assert connection.execute(text(query)).all() == [(0, "2"), (1, "0")]
+
+
+def test_a_trial_names_its_trainings_where_all_are_there(
+    url: str, search: Callable[..., Any]
+) -> None:
+    """Not a rerun with the same seed, and none of an older method, which gave another value."""
+    make_old_layout(url, search)
+    upgrade(url)
+    with open_store(url) as store:
+        cells = {c.parameters["learning_rate"]: c for c in ranked_cells(store.engine)}
+        assert cells[1e-3].fingerprints == ("first", "second")
+        assert cells[5e-3].fingerprints == ()
+
+
+def test_an_older_version_is_upgraded_whole_or_not_at_all(
+    url: str, search: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_old_layout(url, search)
+    with monkeypatch.context() as patched:
+        patched.setattr("storage.layout._set_fingerprints", lambda connection: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            upgrade(url)
+    with pytest.raises(OlderSchema):
+        open_reader(url)
+    upgrade(url)
+    with open_store(url) as store:
+        assert len(training_runs(store.engine)) == 5
 
 
 def test_a_copy_of_before_is_kept(

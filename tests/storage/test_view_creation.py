@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from storage.queries import best_params
 from storage.store import Store, open_store
+from storage.trainings import declare
 
 COLUMNS = {
     "best_params": "experiment model learning_rate batch_size alpha mean_accuracy std_accuracy "
@@ -25,6 +26,8 @@ COLUMNS = {
 
 @pytest.mark.parametrize("view", COLUMNS)
 def test_columns(store: Store, view: str) -> None:
+    """Of an experiment with the parameters of the paper."""
+    declare(store.engine, {"learning_rate": [5e-3], "batch_size": [8], "alpha": [0.5]}, "accuracy")
     with store.engine.connect() as connection:
         keys = connection.execute(text(f"select * from {view}")).keys()
     assert " ".join(keys) == COLUMNS[view]
@@ -56,6 +59,22 @@ def test_views_of_this_version_are_kept(url: str) -> None:
     assert schema(url) == schema(url)
 
 
+@pytest.mark.parametrize("view", COLUMNS)
+def test_a_new_store_knows_accuracy_and_no_parameter(store: Store, view: str) -> None:
+    parameters = {"learning_rate", "batch_size", "alpha"}
+    with store.engine.connect() as connection:
+        keys = connection.execute(text(f"select * from {view}")).keys()
+    assert list(keys) == [name for name in COLUMNS[view].split() if name not in parameters]
+
+
+def test_views_follow_what_is_declared(store: Store) -> None:
+    for values in ([1], ["word"], ["word"]):
+        declare(store.engine, {"depth": values}, "error")
+        with store.engine.connect() as connection:
+            keys = connection.execute(text("select * from best_params")).keys()
+        assert list(keys) == ["experiment", "model", "depth", "mean_error", "std_error", "runs"]
+
+
 def test_views_of_another_version_are_replaced(url: str, search: Callable[..., Any]) -> None:
     with open_store(url) as store:
         search(store).add(5e-4, 8, values=[0.5])
@@ -63,7 +82,7 @@ def test_views_of_another_version_are_replaced(url: str, search: Callable[..., A
             connection.execute(text("drop view best_params"))
             connection.execute(text("create view best_params as select 1 as old"))
     with open_store(url) as store:
-        assert best_params(store.engine)[0].mean_accuracy == 0.5
+        assert best_params(store.engine)[0].mean == 0.5
 
 
 def test_a_missing_view_is_made_again(url: str) -> None:

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from storage.errors import OlderSchema, StoreError
-from storage.store import Store, open_store
-from storage.viewer import open_viewer
+from storage.store import Store, open_store, open_viewer
 
 
 def test_it_reads_what_is_written_meanwhile(

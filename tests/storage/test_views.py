@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
+from sqlalchemy import text
 
-from storage.measurements import ranked_cells
-from storage.queries import best_cell, best_params, grid_cells, model_results
+from storage.queries import best_cell, best_params, grid_cells, model_results, ranked_cells
 from storage.store import Store, open_store
 
 FAIL, PRUNED, RUNNING = TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING
@@ -36,15 +36,18 @@ def test_mean_and_deviation_are_those_of_statistics(
         if number == 0:
             study = search(store, name)
         study.add(1e-3, 8 + number, values=accuracies)
-    shown = {cell.batch_size - 8: cell for cell in grid_cells(store.engine, *name.split("/"))}
+    shown = {
+        cell.parameters["batch_size"] - 8: cell
+        for cell in grid_cells(store.engine, *name.split("/"))
+    }
     for number, accuracies in enumerate(cells):
         cell = shown.pop(number)
         assert cell.runs == len(accuracies)
-        assert cell.mean_accuracy == pytest.approx(statistics.mean(accuracies), rel=1e-14)
+        assert cell.mean == pytest.approx(statistics.mean(accuracies), rel=1e-14)
         if len(accuracies) < 2:
-            assert cell.std_accuracy is None
+            assert cell.deviation is None
         else:
-            assert cell.std_accuracy == pytest.approx(statistics.stdev(accuracies), abs=1e-12)
+            assert cell.deviation == pytest.approx(statistics.stdev(accuracies), abs=1e-12)
     assert not shown
 
 
@@ -62,8 +65,10 @@ def test_a_cell_has_one_row_whatever_was_killed(store: Store, search: Callable[.
     study.add(None, None, None, state=FAIL)
     study.add(1e-3, 8, 0.5, state=RUNNING)
     search(store, "paper/AuxMLP/rerun").add(1e-3, 8, 0.1, [0.1], seed=10)
-    cells = {c.alpha: c for c in grid_cells(store.engine, "paper", "AuxMLP", "alpha")}
-    assert {alpha: (c.state, c.mean_accuracy, c.runs) for alpha, c in cells.items()} == {
+    cells = {
+        c.parameters.get("alpha"): c for c in grid_cells(store.engine, "paper", "AuxMLP", "alpha")
+    }
+    assert {alpha: (c.state, c.mean, c.runs) for alpha, c in cells.items()} == {
         0.1: ("COMPLETE", pytest.approx(0.6), 2),
         0.2: ("PRUNED", pytest.approx(0.9), 1),
         0.3: ("DIVERGED", None, 0),
@@ -76,7 +81,9 @@ def test_a_cell_has_one_row_whatever_was_killed(store: Store, search: Callable[.
 def test_models_without_alpha_have_null(store: Store, search: Callable[..., Any]) -> None:
     search(store).add(1e-3, 8, values=[0.5])
     (cell,) = grid_cells(store.engine, "paper", "MLP", "lr-batch")
-    assert cell.alpha is None
+    assert cell.parameters == {"learning_rate": 1e-3, "batch_size": 8}
+    with store.engine.connect() as connection:
+        assert connection.scalar(text("select alpha from best_params")) is None
 
 
 def test_the_last_stage_with_a_finished_cell_wins(store: Store, search: Callable[..., Any]) -> None:
@@ -85,11 +92,12 @@ def test_the_last_stage_with_a_finished_cell_wins(store: Store, search: Callable
     alpha.add(5e-3, 16, 0.3, state=FAIL)
     search(store, "paper/MLP/lr-batch").add(1e-4, 128, values=[0.7, 0.8])
     first, other = best_params(store.engine)
-    assert (first.model, first.alpha, first.runs, first.std_accuracy) == ("AuxMLP", 1.0, 1, None)
-    assert (other.model, other.learning_rate, other.batch_size) == ("MLP", 1e-4, 128)
-    assert other.std_accuracy == pytest.approx(statistics.stdev([0.7, 0.8]))
+    assert (first.model, first.parameters["alpha"]) == ("AuxMLP", 1.0)
+    assert (first.runs, first.deviation) == (1, None)
+    assert other.parameters == {"learning_rate": 1e-4, "batch_size": 128}
+    assert other.deviation == pytest.approx(statistics.stdev([0.7, 0.8]))
     alpha.add(5e-3, 16, 0.4, [0.5])
-    assert best_params(store.engine, "paper", "AuxMLP")[0].alpha == 0.4
+    assert best_params(store.engine, "paper", "AuxMLP")[0].parameters["alpha"] == 0.4
     assert best_params(store.engine, model="MLP") == [other]
     assert best_params(store.engine, experiment="other") == []
 
@@ -103,10 +111,10 @@ def test_trainings_that_learned_nothing_are_counted(
     study.add(1e-3, 16, values=[0.7])
     study.add(1e-3, 32, state=FAIL, final_error="diverged")
 
-    def shown() -> dict[int, int | None]:
-        ranked = {cell.batch_size: cell.dead for cell in ranked_cells(store.engine)}
+    def shown() -> dict[Any, int | None]:
+        ranked = {cell.parameters["batch_size"]: cell.dead for cell in ranked_cells(store.engine)}
         cells = grid_cells(store.engine, "paper", "MLP", "lr-batch")
-        assert {cell.batch_size: cell.dead for cell in cells} == ranked
+        assert {cell.parameters["batch_size"]: cell.dead for cell in cells} == ranked
         return ranked
 
     assert shown() == {8: None, 16: None, 32: None}
@@ -125,12 +133,12 @@ def test_ties_do_not_depend_on_the_order_of_completion(
         for model, order in enumerate(itertools.permutations(TIED)):
             study = search(store, f"paper/{model}/alpha")
             for number, cell in enumerate(order):
-                study.add(*cell, [0.5, 0.7])
+                study.add(*cell, [0.5, 0.7], place=TIED[cell])
                 winner = min(order[: number + 1], key=TIED.__getitem__)
                 best = best_cell(store.engine, "paper", str(model), "alpha")
                 (row,) = best_params(store.engine, "paper", str(model))
                 for shown in (best, row):
-                    assert (shown.learning_rate, shown.batch_size, shown.alpha) == winner
+                    assert shown is not None and tuple(shown.parameters.values()) == winner
 
 
 def test_the_score_ranks_and_failures_never_win(store: Store, search: Callable[..., Any]) -> None:
@@ -141,8 +149,8 @@ def test_the_score_ranks_and_failures_never_win(store: Store, search: Callable[.
     study.add(1e-3, 32, values=[0.99], state=PRUNED, score=0.99)
     study.add(1e9, 8, state=FAIL, final_error="diverged", score=1.0)
     best = best_cell(store.engine, "paper", "MLP", "lr-batch")
-    assert best is not None and best.batch_size == 16
-    assert [row.batch_size for row in best_params(store.engine)] == [16]
+    assert best is not None and best.parameters["batch_size"] == 16
+    assert [row.parameters["batch_size"] for row in best_params(store.engine)] == [16]
 
 
 def test_results_of_reruns(store: Store, search: Callable[..., Any]) -> None:
@@ -151,13 +159,58 @@ def test_results_of_reruns(store: Store, search: Callable[..., Any]) -> None:
     assert model_results(store.engine) == []
     study.add(5e-3, 16, 0.9, [3.0, 2.0], seed=10, value=0.85, train_seconds=7.5)
     (one,) = model_results(store.engine)
-    assert (one.std_accuracy, one.std_train_seconds, one.reruns) == (None, None, 1)
+    assert (one.deviation, one.deviation_seconds, one.reruns) == (None, None, 1)
     study.add(5e-3, 16, 0.9, [3.0, 2.0], seed=11, value=0.87, train_seconds=8.25)
     (both,) = model_results(store.engine, "paper", "AuxMLP")
-    assert (both.parameters, both.learning_rate, both.batch_size, both.alpha, both.reruns) == (
-        73314, 5e-3, 16, 0.9, 2,
-    )  # fmt: skip
-    assert both.mean_accuracy == pytest.approx(0.86)
-    assert both.std_accuracy == pytest.approx(statistics.stdev([0.85, 0.87]))
-    assert both.mean_train_seconds == pytest.approx(7.875)
-    assert both.std_train_seconds == pytest.approx(statistics.stdev([7.5, 8.25]))
+    assert both.parameters == {"learning_rate": 5e-3, "batch_size": 16, "alpha": 0.9}
+    assert (both.parameter_count, both.reruns) == (73314, 2)
+    assert both.mean == pytest.approx(0.86)
+    assert both.deviation == pytest.approx(statistics.stdev([0.85, 0.87]))
+    assert both.mean_seconds == pytest.approx(7.875)
+    assert both.deviation_seconds == pytest.approx(statistics.stdev([7.5, 8.25]))
+
+
+def test_words_show_as_words_and_other_objectives_as_other_columns(
+    store: Store, search: Callable[..., Any]
+) -> None:
+    """Whatever one store holds besides; where less is better, the least is the best."""
+    search(store).add(1e-3, 8, values=[0.5])
+    trees = {"grid": {"criterion": ["gini", "entropy"]}, "objective": "error"}
+    study = search(store, "trees/small/kind", **trees, direction="minimize", guessing=0.5)
+    study.study.set_user_attr("objective", "error")
+    for place, (word, error) in enumerate((("gini", 0.5), ("entropy", 0.25))):
+        study.add(None, None, values=[error, error], more={"criterion": word}, place=place)
+    rerun = search(store, "trees/small/rerun", **trees)
+    rerun.study.set_user_attr("objective", "error")
+    rerun.add(None, None, value=0.75, seed=10, more={"criterion": "entropy"})
+    queries = {
+        "select criterion, mean_error, mean_accuracy, runs from best_params": [
+            ("entropy", 0.25, None, 2), (None, None, 0.5, 1),
+        ],
+        "select criterion, std_error, dead from grid_cells": [
+            ("entropy", 0, 0), ("gini", 0, 2), (None, None, None)
+        ],
+        "select criterion, mean_error, learning_rate, mean_accuracy from model_results": [
+            ("entropy", 0.75, None, None)
+        ],
+    }  # fmt: skip
+    with store.engine.connect() as connection:
+        for query, rows in queries.items():
+            found = connection.execute(text(query)).all()
+            assert sorted(map(tuple, found), key=str) == sorted(rows, key=str)
+    (cell,) = [c for c in ranked_cells(store.engine) if c.parameters == {"criterion": "gini"}]
+    assert (cell.mean, cell.dead) == (0.5, 2)
+    best = best_cell(store.engine, "trees", "small", "kind")
+    assert best is not None and best.parameters == {"criterion": "entropy"}
+    (row,) = best_params(store.engine, "trees")
+    assert (row.objective, row.mean) == ("error", 0.25)
+
+
+def test_numbers_among_words_show_as_their_text(store: Store, search: Callable[..., Any]) -> None:
+    study = search(store, grid={"depth": [2]})
+    study.add(None, None, values=[0.5], more={"depth": 2})
+    other = search(store, "other/MLP/lr-batch", grid={"depth": ["gini"]})
+    other.add(None, None, values=[0.5], more={"depth": "entropy"})
+    with store.engine.connect() as connection:
+        depths = connection.scalars(text("select depth from best_params order by depth")).all()
+    assert depths == ["2", "entropy"]

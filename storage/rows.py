@@ -1,0 +1,95 @@
+"""What `storage.queries` returns: rows of the views, and the measurements below them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage.columns import Value
+
+Parameters = Mapping[str, Value]
+"""Hyper-parameters by name, in the order in which the store met them; those of a study alone."""
+
+
+@dataclass(frozen=True)
+class BestParams:
+    """The winner of an experiment's last search stage: a row of `best_params`."""
+
+    experiment: str
+    model: str
+    objective: str
+    parameters: Parameters
+    mean: float | None
+    """Of the objective, as its deviation."""
+    deviation: float | None
+    runs: int
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """A cell of a search: a row of `grid_cells`."""
+
+    experiment: str
+    model: str
+    stage: str
+    parameters: Parameters
+    mean: float | None
+    deviation: float | None
+    runs: int
+    state: str
+    """Optuna's state of the trial, or DIVERGED."""
+    dead: int | None
+    """Of the runs, those that ended no better than guessing; None where an older version made the
+    study, which does not say what guessing gives."""
+
+
+@dataclass(frozen=True)
+class RankedCell(GridCell):
+    """A cell of a search, with the objective of each of its repeats."""
+
+    values: tuple[float, ...]
+    """In the order of the seeds. Whether on test or validation data, the protocol says."""
+    fingerprints: tuple[str, ...]
+    """Of the trainings, in the order of the seeds; empty where an older version made the study."""
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What the reruns of a winner gave: a row of `model_results`."""
+
+    experiment: str
+    model: str
+    objective: str
+    parameter_count: int | None
+    """Trainable parameters."""
+    parameters: Parameters
+    mean: float
+    deviation: float | None
+    mean_seconds: float | None
+    """Of wall time, as its deviation."""
+    deviation_seconds: float | None
+    reruns: int
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """One training of a winner, timed by itself."""
+
+    experiment: str
+    model: str
+    parameters: Parameters
+    seed: int
+    value: float | None
+    """Of the objective; None where it diverged."""
+    train_seconds: float | None
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class StudyAttributes:
+    """What a study keeps of where it comes from."""
+
+    experiment: str
+    model: str
+    stage: str
+    attributes: Mapping[str, Any]
+    """All of them, by name."""

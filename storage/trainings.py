@@ -1,0 +1,179 @@
+"""Our table beside Optuna's: every training, once."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, text
+
+from storage.columns import FIXED, RESERVED, ROLES, Columns, Value, Wanted, kind_of, read_columns
+from storage.errors import explained
+from storage.tables import add_columns
+
+__all__ = ["RESERVED", "TrainingRun", "Value", "declare", "mean_seconds"]
+__all__ += ["record", "recorded", "training_runs"]
+
+_Row = Mapping[Any, Any]
+
+_CHUNK = 500
+"""Values in one statement: SQLite once took no more than 999."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training: a row of `training_runs`. Where read, mappings lack what is NULL."""
+
+    fingerprint: str
+    """Hash of all that determines the result."""
+    model: str
+    parameters: Mapping[str, Value]
+    """Hyper-parameters by name."""
+    seed: int
+    settings: Mapping[str, Value | None]
+    """What else the experiment fixes, such as a number of epochs."""
+    data: str | None
+    """Which data, by name and hash."""
+    status: str
+    """`ok` or `diverged`."""
+    numbers: Mapping[str, float]
+    """What the training gave: the objective by its name, and more; empty where it diverged."""
+    train_seconds: float
+    """Wall time."""
+    cpu_seconds: float
+    threads: int
+    loss_curve: tuple[float, ...]
+    """Mean training loss of each epoch. The store keeps no infinity: it comes back as NaN."""
+    host: str
+    started_at: str
+    """UTC, ISO 8601."""
+
+
+def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective: str) -> None:
+    """Make columns for the parameters and the objective of an experiment, also in the views.
+
+    Raises `StoreError`, and `BadName` for a name that no column can have.
+    """
+    wanted = {("parameter", name): kind_of(values) for name, values in parameters.items()}
+    wanted |= {("objective", objective): "number", ("number", objective): "number"}
+    with explained(engine.url), engine.begin() as connection:
+        add_columns(connection, wanted)
+
+
+def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
+    """Record trainings, all or none; one whose fingerprint is there already stays as it was.
+
+    Columns that are missing are added. On return all is on disk. Raises `StoreError`, and `BadName`
+    for a name that no column can have.
+    """
+    if not runs:
+        return
+    with explained(engine.url), engine.begin() as connection:
+        columns = add_columns(connection, _columns_of(runs))
+        names = [*FIXED, *_variable(columns)]
+        statement = f"""
+            insert into training_runs ({_quoted(names)})
+            values ({", ".join(f":c{number}" for number in range(len(names)))})
+            on conflict (fingerprint) do nothing"""
+        rows = [_row(run, columns) for run in runs]
+        connection.execute(
+            text(statement),
+            [{f"c{number}": row.get(name) for number, name in enumerate(names)} for row in rows],
+        )
+
+
+def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
+    """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
+    runs: dict[str, TrainingRun] = {}
+    with explained(engine.url), engine.connect() as connection:
+        columns = read_columns(connection)
+        statement = f"{_select(columns)} where fingerprint in :chunk"
+        for row in in_chunks(connection, statement, fingerprints):
+            runs[row["fingerprint"]] = _training_run(row, columns)
+    return runs
+
+
+def training_runs(engine: Engine) -> list[TrainingRun]:
+    """Return all trainings, by model, start, seed and fingerprint. Raises `StoreError`."""
+    with explained(engine.url), engine.connect() as connection:
+        columns = read_columns(connection)
+        statement = f"{_select(columns)} order by model, started_at, seed, fingerprint"
+        rows = connection.execute(text(statement)).mappings()
+        return [_training_run(row, columns) for row in rows]
+
+
+def mean_seconds(
+    engine: Engine,
+) -> list[tuple[str, dict[str, Value], dict[str, Value], float]]:
+    """Return model, parameters, settings and mean wall time in seconds of finished trainings.
+
+    Raises `StoreError`.
+    """
+    with explained(engine.url), engine.connect() as connection:
+        columns = read_columns(connection)
+        names = [*columns.names("parameter"), *columns.names("setting")]
+        key = _quoted(dict.fromkeys(["model", *names]))
+        statement = f"""select {key}, avg(train_seconds) as seconds_of_training
+            from training_runs where status = 'ok' group by {key}"""
+        return [
+            (
+                row["model"],
+                columns.values("parameter", row),
+                columns.values("setting", row),
+                row["seconds_of_training"],
+            )
+            for row in connection.execute(text(statement)).mappings()
+        ]
+
+
+def in_chunks(connection: Connection, statement: str, values: Iterable[Any]) -> Iterable[Any]:
+    """Yield the rows of a statement whose `:chunk` is some of the values, for all of them."""
+    wanted = list(dict.fromkeys(values))
+    query = text(statement).bindparams(bindparam("chunk", expanding=True))
+    for start in range(0, len(wanted), _CHUNK):
+        yield from connection.execute(query, {"chunk": wanted[start : start + _CHUNK]}).mappings()
+
+
+def _columns_of(runs: Iterable[TrainingRun]) -> Wanted:
+    wanted: dict[tuple[str, str], list[Value | None]] = {}
+    for run in runs:
+        for role, field in ROLES.items():
+            for name, value in getattr(run, field).items():
+                number = float(value) if role == "number" else value
+                wanted.setdefault((role, name), []).append(number)
+    return {key: kind_of(values) for key, values in wanted.items()}
+
+
+def _row(run: TrainingRun, columns: Columns) -> dict[str, Any]:
+    numbers = {name: value for name, value in run.numbers.items() if not math.isnan(value)}
+    if (run.status == "ok") != bool(numbers):
+        raise ValueError(f"status {run.status!r} with {dict(run.numbers)}")
+    # NaN is no JSON: SQLite's and PostgreSQL's functions would refuse the whole curve.
+    curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
+    row = {name: getattr(run, name) for name in FIXED} | {"loss_curve": json.dumps(curve)}
+    values = {"parameter": run.parameters, "setting": run.settings, "number": numbers}
+    for role, given in values.items():
+        row |= columns.values(role, given)
+    return row
+
+
+def _training_run(row: _Row, columns: Columns) -> TrainingRun:
+    curve = (math.nan if loss is None else loss for loss in json.loads(row["loss_curve"]))
+    values: dict[str, Any] = {name: row[name] for name in FIXED} | {"loss_curve": tuple(curve)}
+    values |= {field: columns.values(role, row) for role, field in ROLES.items()}
+    return TrainingRun(**values)
+
+
+def _variable(columns: Columns) -> list[str]:
+    return list(dict.fromkeys(chain.from_iterable(map(columns.names, ROLES))))
+
+
+def _select(columns: Columns) -> str:
+    # By name: a column that another driver adds meanwhile must not change the result.
+    return f"select {_quoted([*FIXED, *_variable(columns)])} from training_runs"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)

@@ -1,0 +1,131 @@
+"""Single measurements come back as they were written, on either kind of store."""
+
+import dataclasses
+import math
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+from sqlalchemy import Engine, create_engine
+
+from storage.errors import StoreError
+from storage.queries import (
+    GridCell,
+    Rerun,
+    best_cell,
+    best_params,
+    grid_cells,
+    model_results,
+    ranked_cells,
+    rerun_curves,
+    reruns,
+    studies,
+)
+from storage.store import Store
+from storage.trainings import TrainingRun, declare, record, training_runs
+
+
+def test_studies_come_with_all_their_attributes(store: Store, search: Any) -> None:
+    search(store)
+    search(store, "paper/MLP/rerun").study.set_user_attr("versions", {"python": "3.11"})
+    store.optuna.create_new_study([], "not ours")
+    first, second = studies(store.engine)
+    assert (first.experiment, first.model, first.stage) == ("paper", "MLP", "lr-batch")
+    assert first.attributes["protocol"] == {"epochs": 25}
+    assert second.attributes["versions"] == {"python": "3.11"}
+
+
+def test_cells_come_in_their_order_with_each_repeat(store: Store, search: Any) -> None:
+    search(store, "other/CNN/lr-batch").add(1e-3, 8, values=[0.5])
+    study = search(store)
+    study.add(1e-3, 8, values=[0.75, 0.5], fingerprints=["a", "b"], place=2)
+    study.add(1e-3, 16, values=[0.5, 1.0], place=3)
+    study.add(5e-3, 16, values=[0.5, 1.0], place=1)
+    study.add(5e-3, 8, state=TrialState.FAIL, final_error="diverged: 1 of 2 trainings")
+    study.add(5e-3, 32, values=[0.875], state=TrialState.PRUNED)
+    other, *cells = ranked_cells(store.engine)
+    assert (other.experiment, other.values, other.fingerprints) == ("other", (0.5,), ())
+    assert [tuple(cell.parameters.values()) for cell in cells[:3]] == [
+        (5e-3, 16), (1e-3, 16), (1e-3, 8),
+    ]  # fmt: skip
+    assert [cell.values for cell in cells[:3]] == [(0.5, 1.0), (0.5, 1.0), (0.75, 0.5)]
+    assert cells[2].fingerprints == ("a", "b")
+    undone = {cell.state: cell.values for cell in cells[3:]}
+    assert undone == {"DIVERGED": (), "PRUNED": (0.875,)}
+    best = best_cell(store.engine, "paper", "MLP", "lr-batch")
+    assert best is not None and _as_grid_cell(cells[0]) == _close_to(best)
+    known = {str(cell.parameters): cell for cell in map(_as_grid_cell, cells)}
+    for cell in grid_cells(store.engine, "paper", "MLP", "lr-batch"):
+        assert known[str(cell.parameters)] == _close_to(cell)
+
+
+def _as_grid_cell(cell: GridCell) -> GridCell:
+    return GridCell(**{f.name: getattr(cell, f.name) for f in dataclasses.fields(GridCell)})
+
+
+def _close_to(cell: GridCell) -> GridCell:
+    return dataclasses.replace(
+        cell, mean=pytest.approx(cell.mean), deviation=pytest.approx(cell.deviation)
+    )
+
+
+def test_parameters_are_as_they_were_suggested(store: Store, search: Any) -> None:
+    """Whatever other experiments have under the same names: a column holds them all as words."""
+    study = search(store, "paper/MLP/size")
+    study.add(None, 8, values=[0.5], place=1, more={"depth": 0.5})
+    study.add(None, 16, values=[0.25], place=0, more={"depth": 2.0})
+    declare(store.engine, {"depth": ["gini"], "batch_size": [0.5]}, "accuracy")
+    best = best_cell(store.engine, "paper", "MLP", "size")
+    assert best is not None and best.parameters == {"batch_size": 8, "depth": 0.5}
+    assert [type(value) for value in best.parameters.values()] == [int, float]
+    assert [cell.parameters for cell in ranked_cells(store.engine)] == [
+        {"batch_size": 8, "depth": 0.5}, {"batch_size": 16, "depth": 2.0},
+    ]  # fmt: skip
+
+
+def test_reruns_come_by_seed_those_that_diverged_too(store: Store, search: Any) -> None:
+    study = search(store, "paper/AuxMLP/rerun")
+    study.add(1e-3, 8, 0.5, seed=11, value=0.75, train_seconds=2.5, fingerprint="b")
+    study.add(1e-3, 8, 0.5, seed=10, value=0.5, train_seconds=1.5, fingerprint="a")
+    # What a killed run leaves, and a seed of no use.
+    study.add(1e-3, 8, 0.5, seed=10, state=TrialState.FAIL)
+    study.add(
+        1e-3, 8, 0.5, seed=12, state=TrialState.FAIL, final_error="diverged: 1 of 1 trainings"
+    )
+    winner = ("paper", "AuxMLP", {"learning_rate": 1e-3, "batch_size": 8, "alpha": 0.5})
+    assert reruns(store.engine) == [
+        Rerun(*winner, 10, 0.5, 1.5, "a"),
+        Rerun(*winner, 11, 0.75, 2.5, "b"),
+        Rerun(*winner, 12, None, None, None),
+    ]
+
+
+def test_loss_curves_of_a_models_reruns_come_by_seed(
+    store: Store, search: Any, run: TrainingRun
+) -> None:
+    curves = {"b": (11, (0.7, 0.5)), "c": (10, (0.6, math.nan)), "d": (12, (0.1, 0.1))}
+    record(
+        store.engine,
+        [
+            dataclasses.replace(run, fingerprint=print_, seed=seed, loss_curve=curve)
+            for print_, (seed, curve) in curves.items()
+        ],
+    )
+    rerun = search(store, "paper/MLP/rerun")
+    for fingerprint in ("b", "c"):
+        rerun.add(1e-3, 8, seed=curves[fingerprint][0], values=[0.8], fingerprint=fingerprint)
+    search(store, "other/MLP/rerun").add(1e-3, 8, seed=12, values=[0.8], fingerprint="d")
+    first, second = rerun_curves(store.engine, "paper", "MLP")
+    assert first[0] == 0.6 and math.isnan(first[1])
+    assert second == (0.7, 0.5)
+
+
+@pytest.fixture
+def empty() -> Engine:
+    return create_engine("sqlite://")
+
+
+def test_a_database_without_tables_is_no_store(empty: Engine) -> None:
+    for read in (studies, ranked_cells, reruns, training_runs, best_params, model_results):
+        with pytest.raises(StoreError):
+            list(read(empty))  # type: ignore[operator]
