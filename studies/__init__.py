@@ -1,17 +1,23 @@
-"""The study service: a chain of Optuna studies for each of the paper's models."""
+"""The study service: experiments as chains of Optuna studies that are never lost.
+
+`Experiment` and `Stage` define one, `run_model` runs one of its models.
+"""
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from studies.service import run_model
+from studies.experiment.definition import Experiment, Published
+from studies.experiment.stage import Stage
 
-__all__ = ["run_model"]
+if TYPE_CHECKING:
+    from studies.run import run_model
+
+__all__ = ["Experiment", "Published", "Stage", "run_model"]
 
 
 def __getattr__(name: str) -> Any:
     # `studies.best` answers in a fraction of a second, as it need not load torch and Optuna.
     if name == "run_model":
-        from studies.service import run_model
+        from studies.run import run_model
 
         return run_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,17 +1,15 @@
 """Ask the store for the best parameters: `python -m studies.best [MODEL]`."""
 
 import json
-from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from studies.exits import exit_codes
-from studies.names import model_argument
-from studies.paper import PAPER
-from studies.protocol import DEFAULT_STORAGE
-from studies.summary import ordered_results, show_results
+from storage.queries import BestParams, ModelResult
+from storage.urls import DEFAULT_STORAGE
+from studies.display.exit_codes import exit_codes
+from studies.display.table import results, show_results
 
 
 class Format(StrEnum):
@@ -26,24 +24,55 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 
 @app.command()
 def best(
-    model: Annotated[str | None, typer.Argument(callback=model_argument)] = None,
+    model: Annotated[str | None, typer.Argument()] = None,
     storage: Annotated[str, typer.Option(metavar="URL", help="The store.")] = DEFAULT_STORAGE,
     experiment: Annotated[str | None, typer.Option(metavar="NAME", help="One only.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
 ) -> None:
     """Print the best parameters and the results of all models, or of MODEL."""
-    models = [model] if model else list(PAPER)
+    models = [model] if model else []
     with exit_codes():
         if format is Format.table:
             show_results(storage, experiment, models)
             return
-        winners, results = ordered_results(storage, experiment, models)
-        found = [
-            asdict(each) | {"result": asdict(result) if result else None}
-            for each in winners
-            for result in [results.get((each.experiment, each.model))]
-        ]
-        print(json.dumps(found, indent=2))
+        parameters, rows = results(storage, experiment, models)
+        print(
+            json.dumps(
+                [
+                    _winner(row.best, parameters)
+                    | {"result": _result(row.result, parameters) if row.result else None}
+                    for row in rows
+                ],
+                indent=2,
+            )
+        )
+
+
+def _winner(best: BestParams, parameters: list[str]) -> dict[str, Any]:
+    """Return a row of `best_params` by its columns."""
+    return {
+        "experiment": best.experiment,
+        "model": best.model,
+        **{name: best.parameters.get(name) for name in parameters},
+        f"mean_{best.objective}": best.mean,
+        f"std_{best.objective}": best.deviation,
+        "runs": best.runs,
+    }
+
+
+def _result(result: ModelResult, parameters: list[str]) -> dict[str, Any]:
+    """Return a row of `model_results` by its columns."""
+    return {
+        "experiment": result.experiment,
+        "model": result.model,
+        "parameters": result.parameter_count,
+        **{name: result.parameters.get(name) for name in parameters},
+        f"mean_{result.objective}": result.mean,
+        f"std_{result.objective}": result.deviation,
+        "mean_train_seconds": result.mean_seconds,
+        "std_train_seconds": result.deviation_seconds,
+        "reruns": result.reruns,
+    }
 
 
 if __name__ == "__main__":

@@ -8,21 +8,37 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from mounts import lacking, mount_point
-from postgres import Server
-from standin import StandIn
-from terminal import SMALL, Terminal
+import torch
+from filelock import FileLock
 
 import studies
+from digitcmp.data import sample
+from studies.workers.local import LocalWorkers
+from tests.support.mounts import lacking, mount_point
+from tests.support.postgres import Server
+from tests.support.standin import StandIn
+from tests.support.terminal import SMALL, Terminal
 
 # Commands that tests start import what the tests import.
 os.environ["PYTHONPATH"] = str(Path(studies.__file__).parents[1])
 
 
+@pytest.fixture(autouse=True)
+def denormals() -> Iterator[None]:
+    """Numbers as they are again after a training in this process, which does without denormals."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that is not the user's."""
-    return tmp_path_factory.mktemp("cache")
+    """A cache folder that is not the user's; its images are parsed once for all xdist workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with FileLock(folder / "cache.lock"):
+        sample.arrays(folder / "cache")
+    return folder / "cache"
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +54,13 @@ def standin(tmp_path: Path) -> StandIn:
     folder = tmp_path / "standin"
     folder.mkdir()
     return StandIn(folder)
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[str]:
+    """The address of two real workers; those who find them warm are quick."""
+    with closing(LocalWorkers(2)) as started:
+        yield started.cluster.scheduler_address
 
 
 @pytest.fixture(scope="session")

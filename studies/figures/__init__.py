@@ -1,24 +1,33 @@
-"""The paper's figures, drawn from ours: typed reads in, matplotlib figures out.
+"""Figures of a store's results: typed reads in, matplotlib figures out.
 
-Readable for colour-blind people and in greyscale. The paper's figures stand beside ours.
+Readable for colour-blind people and in greyscale. Published results stand beside ours.
 """
 
-from studies.figures.comparison import accuracy_bars, seconds_bars
-from studies.figures.effects import accuracy_effects, seconds_effects
-from studies.figures.files import figures_of
-from studies.figures.search import alpha_curve, heat_map
+from studies.figures.curves import curve, loss_curves
+from studies.figures.effects import objective_effects, seconds_effects
+from studies.figures.files import figures_of, model_figures, search_figures
+from studies.figures.models import (
+    DrawnModel,
+    objective_against_seconds,
+    objective_bars,
+    seconds_bars,
+)
+from studies.figures.search import Search, heat_map
 from studies.figures.style import png
-from studies.figures.training import accuracy_against_seconds, loss_curve
 
 __all__ = [
-    "accuracy_against_seconds",
-    "accuracy_bars",
-    "accuracy_effects",
-    "alpha_curve",
+    "DrawnModel",
+    "Search",
+    "curve",
     "figures_of",
     "heat_map",
-    "loss_curve",
+    "loss_curves",
+    "model_figures",
+    "objective_against_seconds",
+    "objective_bars",
+    "objective_effects",
     "png",
+    "search_figures",
     "seconds_bars",
     "seconds_effects",
 ]

@@ -1,44 +1,83 @@
-"""Which figures a study has, each with the name of its file."""
+"""Which figures a study has, by the names of their files."""
 
 from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
-from storage.curves import rerun_curves
-from storage.queries import GridCell, best_cell, grid_cells, model_results
-from studies.figures.comparison import accuracy_bars, seconds_bars
-from studies.figures.search import alpha_curve, heat_map
-from studies.figures.training import accuracy_against_seconds, loss_curve
+from storage.queries import GridCell, best_cell, grid_cells, model_results, rerun_curves, studies
+from studies.figures.curves import curve, loss_curves
+from studies.figures.models import (
+    DrawnModel,
+    objective_against_seconds,
+    objective_bars,
+    seconds_bars,
+)
+from studies.figures.search import Search, heat_map
 
 
 def figures_of(
-    engine: Engine, experiment: str, model: str, stage: str, pairs: str = "test"
+    engine: Engine, experiment: str, model: str, stage: str
 ) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of a study; those of reruns show all models of the experiment so far.
 
-    `pairs` are those on which the cells of a search compete. Raises `StoreError`.
+    Raises `StoreError`.
     """
-    if stage == "rerun":
-        results = model_results(engine, experiment)
-        yield "fig-2c-loss.png", loss_curve(model, rerun_curves(engine, experiment, model))
-        yield "fig-3a-accuracy.png", accuracy_bars(results)
-        yield "fig-3b-seconds.png", seconds_bars(results)
-        yield "fig-accuracy-against-seconds.png", accuracy_against_seconds(results)
+    attributes = {
+        study.model: study.attributes
+        for study in studies(engine)
+        if study.experiment == experiment and study.stage == stage
+    }
+    if stage != "rerun":
+        cells = grid_cells(engine, experiment, model, stage)
+        search = Search.of_study(model, attributes[model], cells)
+        yield from search_figures(search, cells, best_cell(engine, experiment, model, stage))
         return
-    cells = grid_cells(engine, experiment, model, stage)
-    best = best_cell(engine, experiment, model, stage)
-    if stage != "alpha":
-        yield "fig-2a-heat-map.png", heat_map(model, _best_alphas(cells), best, pairs)
-    beside = cells
-    if stage == "joint" and best is not None:
-        place = best.learning_rate, best.batch_size
-        beside = [cell for cell in cells if (cell.learning_rate, cell.batch_size) == place]
-    if stage == "alpha" or (stage == "joint" and len(beside) > 1):
-        yield "fig-2b-alpha.png", alpha_curve(model, beside, best, pairs)
+    curves = rerun_curves(engine, experiment, model)
+    is_objective = attributes[model].get("objective") == "loss"
+    if any(curves):
+        file = "training-loss.png" if is_objective else "loss.png"
+        yield file, loss_curves(model, curves)
+    results = {result.model: result for result in model_results(engine, experiment)}
+    order = dict.fromkeys([*attributes[model].get("models", ()), *results])
+    models = [
+        DrawnModel(
+            results[name],
+            attributes[name].get("published") or {},
+            attributes[name].get("factors") or {},
+        )
+        for name in order
+        if name in results
+    ]
+    yield from model_figures(models)
 
 
-def _best_alphas(cells: Sequence[GridCell]) -> list[GridCell]:
-    """Of the cells that differ in alpha alone, the best one, as a map has one place for them."""
-    ranked = sorted(cells, key=lambda c: (c.state == "COMPLETE", c.mean_accuracy or 0.0))
-    return list({(cell.learning_rate, cell.batch_size): cell for cell in ranked}.values())
+def search_figures(
+    search: Search, cells: Sequence[GridCell], best: GridCell | None
+) -> Iterator[tuple[str, Figure]]:
+    """Draw a search: a heat map of two parameters that vary, and a curve of every other.
+
+    A curve is that of the cells which share all other parameters with the best one.
+    """
+    names = search.varied
+    if len(names) > 1:
+        yield "heat-map.png", heat_map(search, cells, best)
+    for name in names[2:] if len(names) > 1 else names:
+        file = "curve.png" if len(names) <= 3 else f"curve-{name}.png"
+        beside = [cell for cell in cells if best is None or _differ_in(cell, best) <= {name}]
+        yield file, curve(search, name, beside, best)
+
+
+def model_figures(models: Sequence[DrawnModel]) -> Iterator[tuple[str, Figure]]:
+    """Draw models side by side, where there are any: their objective and their seconds."""
+    if models:
+        objective = models[0].result.objective
+        yield f"{objective}.png", objective_bars(models)
+        if any(model.result.mean_seconds for model in models):
+            yield "seconds.png", seconds_bars(models)
+            yield f"{objective}-against-seconds.png", objective_against_seconds(models)
+
+
+def _differ_in(cell: GridCell, other: GridCell) -> set[str]:
+    names = cell.parameters.keys() | other.parameters.keys()
+    return {name for name in names if cell.parameters.get(name) != other.parameters.get(name)}

@@ -1,6 +1,9 @@
-"""Figures of the searches: accuracy over learning rate and batch size, and over alpha."""
+"""What figures of a search have in common, and the heat map of two of its parameters."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,123 +12,145 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from storage.queries import GridCell
-from studies.figures.style import OURS, canvas
-from studies.paper import PAPER
-from studies.protocol import BATCH_SIZES, LEARNING_RATES
-
-ASIDE = 0.015
-"""How far the paper's alpha is drawn from its place, where one of ours stands already."""
+from storage.trainings import Value
+from studies.display.words import plus_minus, value_text
+from studies.figures.style import HEIGHT, canvas
 
 HALO = [withStroke(linewidth=5, foreground="white")]
 """Around frames, so that they stand out from cells of any lightness."""
 
-UNDONE = {
-    "COMPLETE": "",
-    "RUNNING": "running",
-    "DIVERGED": "diverged",
-    "FAIL": "failed",
-    "PRUNED": "given up",
-}
+UNDONE = {"RUNNING": "running", "DIVERGED": "diverged", "FAIL": "failed", "PRUNED": "given up"}
 
 
-def heat_map(
-    model: str, cells: Sequence[GridCell], best: GridCell | None, pairs: str = "test"
-) -> Figure:
-    """Mean accuracy on `pairs` over learning rate x batch size, with the standard deviation.
+@dataclass(frozen=True)
+class Search:
+    """What a figure shows of a search beside its cells."""
 
-    The winner and the paper's are framed. Source: Fig. 2a.
+    model: str
+    grid: Mapping[str, Sequence[Value]]
+    measured: str = "test accuracy"
+    """The data on which cells compete, and the objective."""
+    is_minimized: bool = False
+    published: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of_study(
+        cls, model: str, attributes: Mapping[str, Any], cells: Sequence[GridCell]
+    ) -> "Search":
+        """Return what the attributes of a study hold."""
+        pairs = attributes.get("protocol", {}).get("select_on", "test")
+        return cls(
+            model, grid_of(attributes, cells), f"{pairs} {attributes.get('objective', 'accuracy')}",
+            attributes.get("direction") == "minimize", attributes.get("published"),
+        )  # fmt: skip
+
+    @property
+    def varied(self) -> list[str]:
+        """The parameters with several values."""
+        return [name for name, values in self.grid.items() if len(values) > 1]
+
+    def values(self, name: str, cells: Iterable[GridCell]) -> list[Value]:
+        """Return all values of a parameter: numbers by size, words in the order of the grid."""
+        tried = (cell.parameters[name] for cell in cells if name in cell.parameters)
+        values = list(dict.fromkeys([*self.grid[name], *tried]))
+        return values if has_words(values) else sorted(values)
+
+    def best_last(self, cells: Iterable[GridCell]) -> list[GridCell]:
+        """Return cells by their mean, those without a result first."""
+        sign = -1 if self.is_minimized else 1
+        return sorted(cells, key=lambda cell: (is_done(cell), sign * (cell.mean or 0.0)))
+
+
+def grid_of(attributes: Mapping[str, Any], cells: Sequence[GridCell]) -> dict[str, Sequence[Value]]:
+    """Return the grid of a search; an older one's is that of its protocol, or of its cells."""
+    if attributes.get("grid"):
+        return dict(attributes["grid"])
+    tried: dict[str, dict[Value, None]] = {}
+    for cell in cells:
+        for name, value in cell.parameters.items():
+            tried.setdefault(name, {})[value] = None
+    protocol = attributes.get("protocol", {})
+    return {
+        name: protocol.get(f"{name}s", list(values)) if len(values) > 1 else list(values)
+        for name, values in tried.items()
+    }
+
+
+def has_words(values: Iterable[Value]) -> bool:
+    """Return whether not all values are numbers."""
+    return any(isinstance(value, str) for value in values)
+
+
+def is_done(cell: GridCell) -> bool:
+    """Return whether a cell has a result that counts."""
+    return cell.state == "COMPLETE" and cell.mean is not None
+
+
+def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
+    """Draw the mean objective over the first two parameters that vary, with its deviation.
+
+    Of cells that differ in other parameters, the best counts. The places of the winner and of the
+    published parameters are framed.
     """
-    figure, axes = canvas(f"{model}: {pairs} accuracy, mean ± standard deviation")
-    rates = sorted({*LEARNING_RATES, *(cell.learning_rate for cell in cells)}, reverse=True)
-    sizes = sorted({*BATCH_SIZES, *(cell.batch_size for cell in cells)})
-    by_place = {(rates.index(c.learning_rate), sizes.index(c.batch_size)): c for c in cells}
-    means = [
-        [_mean(by_place.get((row, column))) for column in range(len(sizes))]
-        for row in range(len(rates))
-    ]
-    image = axes.imshow(means, cmap="cividis", aspect="auto")
+    down, across = search.varied[:2]
+    rows, columns = search.values(down, cells), search.values(across, cells)
+    # A number grows to the right and upwards.
+    rows = rows if has_words(rows) else rows[::-1]
+    by_place = {
+        (rows.index(cell.parameters[down]), columns.index(cell.parameters[across])): cell
+        for cell in search.best_last(cells)
+        if {down, across} <= cell.parameters.keys()
+    }
+    title = f"{search.model}: {search.measured}, mean ± standard deviation"
+    figure, axes = canvas(title, max(6.6, 1.6 + len(columns)), max(HEIGHT, 1.4 + 0.6 * len(rows)))
+    means = np.full((len(rows), len(columns)), math.nan)
+    for place, cell in by_place.items():
+        if is_done(cell):
+            means[place] = cell.mean
+    # The better, the lighter.
+    colours = "cividis_r" if search.is_minimized else "cividis"
+    image = axes.imshow(means, cmap=colours, aspect="auto")
     axes.set_facecolor("#EEEEEE")
-    tones = np.asarray(image.norm(np.array(means)))
+    tones = np.asarray(image.norm(means))
+    lightness = 1 - tones if search.is_minimized else tones
     for (row, column), cell in by_place.items():
         # Not a number where the cell has no result: then the ground is light.
-        dark = tones[row, column] < 0.55
-        _write(axes, row, column, cell, "white" if dark else "black")
-    axes.set_xticks(range(len(sizes)), [str(size) for size in sizes])
-    axes.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
-    axes.set_xlabel("batch size (pairs)")
-    axes.set_ylabel("learning rate")
+        colour = "white" if lightness[row, column] < 0.55 else "black"
+        axes.text(column, row, _text(cell), ha="center", va="center", fontsize=9, color=colour)
+    axes.set_xticks(range(len(columns)), [value_text(value) for value in columns])
+    axes.set_yticks(range(len(rows)), [value_text(value) for value in rows])
+    axes.set_xlabel(across)
+    axes.set_ylabel(down)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, label=f"mean {pairs} accuracy (fraction)")
-    published = PAPER[model]
-    paper = (published.learning_rate, published.batch_size)
-    if best is not None:
-        _frame(axes, rates.index(best.learning_rate), sizes.index(best.batch_size), "winner", 0)
-    if paper[0] in rates and paper[1] in sizes:
-        name = f"the paper's winner ({published.accuracy:.3f} ± {published.accuracy_deviation:.3f})"
-        _frame(axes, rates.index(paper[0]), sizes.index(paper[1]), name, 1)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    figure.colorbar(image, ax=axes, label=f"mean {search.measured}")
+    framed = [("winner", best.parameters)] if best else []
+    if search.published:
+        mean = plus_minus(search.published["mean"], search.published["deviation"], 3)
+        framed.append((f"published ({mean})", search.published["parameters"]))
+    for label, parameters in framed:
+        row_value, column_value = parameters.get(down), parameters.get(across)
+        if row_value in rows and column_value in columns:
+            _frame(axes, rows.index(row_value), columns.index(column_value), label)
+    if axes.patches:
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 
-def _mean(cell: GridCell | None) -> float:
-    done = cell is not None and cell.state == "COMPLETE" and cell.mean_accuracy is not None
-    return cell.mean_accuracy if done else float("nan")  # type: ignore[union-attr,return-value]
+def _text(cell: GridCell) -> str:
+    if cell.state != "COMPLETE" or cell.mean is None:
+        return UNDONE.get(cell.state, cell.state.lower())
+    return plus_minus(cell.mean, cell.deviation, 3).replace(" ±", "\n±")
 
 
-def _write(axes: Axes, row: int, column: int, cell: GridCell, colour: str) -> None:
-    said = UNDONE.get(cell.state, cell.state.lower())
-    if not said and cell.mean_accuracy is not None:
-        said = f"{cell.mean_accuracy:.3f}"
-        if cell.std_accuracy is not None:
-            said += f"\n± {cell.std_accuracy:.3f}"
-    axes.text(column, row, said, ha="center", va="center", fontsize=9, color=colour)
-
-
-def _frame(axes: Axes, row: int, column: int, label: str, inset: int) -> None:
-    """Frame a cell: the first frame solid and wide, the second dashed, and inside the first."""
-    edge = 0.47 - 0.07 * inset
-    style = {"linestyle": (0, (3, 2)), "linewidth": 1.6} if inset else {"linewidth": 3}
+def _frame(axes: Axes, row: int, column: int, label: str) -> None:
+    """Frame a cell: the winner solid and wide, what is published dashed, and inside it."""
+    is_winner = label == "winner"
+    edge = 0.47 if is_winner else 0.40
+    style: dict[str, Any] = {"linestyle": (0, (3, 2)), "linewidth": 1.6}
     axes.add_patch(
         Rectangle(
-            (column - edge, row - edge), 2 * edge, 2 * edge,
-            fill=False, edgecolor="#D0006F", label=label, path_effects=HALO, **style,
+            (column - edge, row - edge), 2 * edge, 2 * edge, fill=False, edgecolor="#D0006F",
+            label=label, path_effects=HALO, **({"linewidth": 3} if is_winner else style),
         )
     )  # fmt: skip
-
-
-def alpha_curve(
-    model: str, cells: Sequence[GridCell], best: GridCell | None, pairs: str = "test"
-) -> Figure:
-    """Mean accuracy on `pairs` against alpha, with the standard deviation as error bars.
-
-    Source: Fig. 2b.
-    """
-    figure, axes = canvas(f"{model}: {pairs} accuracy against alpha")
-    done = sorted(
-        (cell.alpha, cell.mean_accuracy, cell.std_accuracy or 0.0)
-        for cell in cells
-        if cell.alpha is not None and cell.state == "COMPLETE" and cell.mean_accuracy is not None
-    )
-    alphas, means, deviations = zip(*done, strict=True) if done else ((), (), ())
-    axes.errorbar(
-        alphas, means, deviations, color=OURS, marker="o", capsize=3, label="ours, mean ± sd"
-    )
-    published = PAPER[model]
-    axes.errorbar(
-        [(published.alpha or 0.0) + ASIDE], [published.accuracy], [published.accuracy_deviation],
-        color="#707070", marker="s", markerfacecolor="white", linestyle="none", capsize=6,
-        label="the paper's winner",
-    )  # fmt: skip
-    if best is not None and best.alpha is not None and best.mean_accuracy is not None:
-        axes.plot(
-            best.alpha, best.mean_accuracy, marker="*", markersize=17, color="#DDAA33",
-            markeredgecolor="black", linestyle="none", zorder=3,
-            label=f"winner: alpha {best.alpha:g}, {best.mean_accuracy:.3f}",
-        )  # fmt: skip
-    axes.set_xlabel("alpha (weight of the auxiliary loss)")
-    axes.set_ylabel(f"{pairs} accuracy (fraction)")
-    axes.set_xticks([tenth / 10 for tenth in range(11)])
-    axes.grid(axis="y", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    return figure

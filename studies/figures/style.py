@@ -1,30 +1,33 @@
-"""How all figures look."""
+"""How all figures look: colours, markers, axes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
+from itertools import cycle
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-ARCHITECTURES = ("MLP", "CNN", "ResNet")
-VARIANTS = ("plain", "Siamese", "Aux", "Auxsiamese")
+COLOURS = (
+    "#DDAA33", "#BB5566", "#004488", "#44AA99", "#AA4499", "#88CCEE", "#999933", "#332288",
+)  # fmt: skip
+"""Of Paul Tol's schemes: told apart by colour-blind people, the first three by lightness alone."""
 
-COLOURS = {"MLP": "#DDAA33", "CNN": "#BB5566", "ResNet": "#004488"}
-"""Paul Tol's high-contrast scheme: told apart by colour-blind people, and by lightness alone."""
-
-MARKERS = {"plain": "o", "Siamese": "s", "Aux": "^", "Auxsiamese": "D"}
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "*", "h", "<", ">")
 
 OURS = "#004488"
+FAINT = "#E4E4E4"
+"""Lines of a grid."""
+
 PUBLISHED = "#B8B8B8"
-"""The paper's results, lighter than ours in greyscale too."""
+"""Published results, lighter than ours in greyscale too."""
 
 HEIGHT = 4.4
 """Inches."""
 
 
 def canvas(title: str, width: float = 6.6, height: float = HEIGHT) -> tuple[Figure, Axes]:
-    """An empty figure of one plot, in inches."""
+    """Return an empty figure of one plot, its size in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
@@ -33,8 +36,26 @@ def canvas(title: str, width: float = 6.6, height: float = HEIGHT) -> tuple[Figu
     return figure, axes
 
 
+def colours(groups: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each group, in order; a single one is drawn as all of ours are."""
+    names = list(dict.fromkeys(groups))
+    return dict(zip(names, cycle(COLOURS), strict=False)) if len(names) > 1 else {names[0]: OURS}
+
+
+def rows_of_names(axes: Axes, names: Sequence[str], values: Sequence[str], size: float) -> None:
+    """Name the rows of a plot on the left, from the top, and write their values on the right."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x", color=FAINT)
+    axes.set_axisbelow(True)
+    numbers = axes.secondary_yaxis("right")
+    numbers.set_yticks(range(len(names)), values, fontsize=size)
+    numbers.tick_params(length=0)
+    numbers.spines[:].set_visible(False)
+
+
 def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:
-    """Show these on a logarithmic axis of seconds, with room for a round number around any."""
+    """Show seconds on a logarithmic axis, with room for a round number around any."""
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
@@ -43,18 +64,8 @@ def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:
         axes.set_xlim(min(seconds) / 2, 2 * max(seconds))
 
 
-def architecture(model: str) -> str:
-    """`CNN` of `AuxsiameseCNN`."""
-    return next(each for each in ARCHITECTURES if model.endswith(each))
-
-
-def variant(model: str) -> str:
-    """`Auxsiamese` of `AuxsiameseCNN`, `plain` of `CNN`."""
-    return model.removesuffix(architecture(model)) or VARIANTS[0]
-
-
 def png(figure: Figure) -> bytes:
-    """The figure as a picture, the same bytes whenever it is drawn from the same results."""
+    """Return the figure as a picture, the same bytes whenever the results are the same."""
     file = BytesIO()
     figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return file.getvalue()

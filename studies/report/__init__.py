@@ -1,4 +1,4 @@
-"""The report on a store: what weight sharing and an auxiliary loss do, with its uncertainty.
+"""The report on a store: which model is best, what its factors do, and how certain that is.
 
 Reads the store alone. `python -m studies.report` writes it.
 """

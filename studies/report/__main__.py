@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from storage.measurements import training_rows
 from storage.reader import open_reader
-from studies.exits import FAILED, exit_codes
-from studies.protocol import DEFAULT_STORAGE
+from storage.trainings import training_runs
+from storage.urls import DEFAULT_STORAGE
+from studies.display.exit_codes import FAILED, exit_codes
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -28,28 +28,27 @@ def report(
         "report"
     ),
 ) -> None:
-    """Say what weight sharing and an auxiliary loss do, from the store alone.
+    """Compare models, and say what their factors do, from the store alone.
 
     Writes report.html (one file), report.md with its figures, and training_runs.csv.
     """
     with exit_codes():
         engine = open_reader(storage)
         # Loading scipy and matplotlib takes a second, so a mistyped path is told before.
-        from studies.report.choice import asked_for, headline, model_runs
-        from studies.report.compose import compose, incomplete
-        from studies.report.files import write_files
-        from studies.report.markdown import spoken
+        from studies.report.choice import asked_for, headline, incomplete, model_runs
+        from studies.report.compose import compose
+        from studies.report.page import without_marks, write_files
 
         runs = asked_for(model_runs(engine), experiment or [])
         chosen = headline(runs)
-        left_out = [spoken(sentence) for sentence in incomplete(runs, chosen)]
+        left_out = [without_marks(sentence) for sentence in incomplete(runs, chosen)]
         if not chosen:
             print("no model is complete, so there is nothing to report", file=sys.stderr)
             print(*left_out, sep="\n", end="\n" * bool(left_out), file=sys.stderr)
             raise typer.Exit(FAILED)
-        written = compose(runs, chosen, training_rows(engine))
+        written = compose(runs, chosen, training_runs(engine))
         write_files(out, written.files)
-        print(*map(spoken, written.findings), *left_out, sep="\n")
+        print(*map(without_marks, written.findings), *left_out, sep="\n")
         print(f"Report: {out / 'report.html'}")
 
 

@@ -1,124 +1,131 @@
-"""What weight sharing and the auxiliary loss do, and how any two models differ."""
+"""What the factors of models do: the section, and the estimates in it.
 
-from collections.abc import Callable, Mapping, Sequence
+Factors that are true or false are treatments; the others, such as an architecture, form groups.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from storage.measurements import Rerun
-from studies.figures.style import ARCHITECTURES, architecture
-from studies.report.results import ModelRun
-from studies.report.statistics import Estimate, Sample, difference, holm, ratio, signed_rank
+from studies.display.words import listed
+from studies.report.page import estimate, table
+from studies.report.runs import ModelRun
+from studies.report.statistics import Estimate, Sample, difference, ratio
 
-SHARING, AUXILIARY, BOTH, INTERACTION = (
-    "weight sharing", "auxiliary loss", "both", "interaction",
-)  # fmt: skip
+BOTH, ALL, INTERACTION = "both", "all", "interaction"
+"""Names of effects beside those of single treatments."""
 
-CONTRASTS = {
-    SHARING: {"plain": -1, "Siamese": 1},
-    AUXILIARY: {"plain": -1, "Aux": 1},
-    BOTH: {"plain": -1, "Auxsiamese": 1},
-    INTERACTION: {"plain": 1, "Siamese": -1, "Aux": -1, "Auxsiamese": 1},
-}
-"""The weight of each variant's mean. The interaction is both - sharing - auxiliary + plain."""
+Contrast = Mapping[frozenset[str], int]
+"""The weight of each model's mean, by what is done to the model."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a change to the plain model of an architecture does."""
+    """What a change to the unchanged model of a group does."""
 
-    architecture: str
+    group: str
     name: str
-    accuracy: Estimate
-    """Difference of mean test accuracies."""
+    objective: Estimate
+    """Difference of the mean objectives."""
     seconds: Estimate | None
     """Ratio of mean training seconds; None where they are not known."""
     seeds: int
     """How many pair."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Two models by seed: the second minus, or over, the first."""
-
-    one: str
-    other: str
-    seeds: int
-    accuracy: Estimate
-    accuracy_p: float | None
-    """Of Wilcoxon's test, not corrected."""
-    seconds: Estimate | None
-    seconds_p: float | None
-
-    @property
-    def architecture(self) -> str | None:
-        """That of both; None where they differ in it."""
-        kinds = {architecture(self.one), architecture(self.other)}
-        return kinds.pop() if len(kinds) == 1 else None
+def treatments(runs: Mapping[str, ModelRun]) -> list[str]:
+    """Return the factors that are true or false of models, in their order."""
+    factors = [run.attribute("factors", {}) for run in runs.values()]
+    return list(
+        dict.fromkeys(
+            name for given in factors for name, value in given.items() if isinstance(value, bool)
+        )
+    )
 
 
-def _accuracy(rerun: Rerun) -> float | None:
-    return rerun.accuracy
+def contrasts(names: Sequence[str]) -> dict[str, Contrast]:
+    """Return each treatment alone against none, all of them, and the interaction of two."""
+    none: frozenset[str] = frozenset()
+    every = frozenset(names)
+    weights: dict[str, Contrast] = {name: {none: -1, frozenset({name}): 1} for name in names}
+    if len(names) > 1:
+        weights[together(names)] = {none: -1, every: 1}
+    if len(names) == 2:
+        first, second = (frozenset({name}) for name in names)
+        weights[INTERACTION] = {none: 1, first: -1, second: -1, every: 1}
+    return weights
 
 
-def _seconds(rerun: Rerun) -> float | None:
-    return rerun.train_seconds
-
-
-def paired(
-    runs: Sequence[ModelRun], measure: Callable[[Rerun], float | None] = _accuracy
-) -> list[Sample]:
-    """Return a measure of each run's reruns on the seeds that all of them have, in their order."""
-    by_seed = [{each.seed: measure(each) for each in run.measured} for run in runs]
-    common = set.intersection(*(set(each) for each in by_seed))
-    seeds = sorted(s for s in common if all(each[s] is not None for each in by_seed))
-    return [np.array([each[seed] for seed in seeds], np.float64) for each in by_seed]
+def together(names: Sequence[str]) -> str:
+    """Return what all treatments at once are called."""
+    return BOTH if len(names) == 2 else ALL
 
 
 def effects(runs: Mapping[str, ModelRun]) -> list[Effect]:
-    """Estimate each effect whose models are among `runs` and share seeds, by architecture."""
-    found = []
-    for kind in ARCHITECTURES:
-        for name, contrast in CONTRASTS.items():
-            models = [each.removeprefix("plain") for each in (f"{v}{kind}" for v in contrast)]
-            if set(models) <= runs.keys():
-                chosen = [runs[model] for model in models]
-                weights = list(contrast.values())
+    """Estimate each effect whose models are among `runs` and share seeds, by group."""
+    names = treatments(runs)
+    groups: dict[str, dict[frozenset[str], ModelRun]] = {}
+    for run in runs.values():
+        if run.attribute("factors", {}):
+            form = frozenset(run.drawn.treatments)
+            groups.setdefault(run.drawn.group, {}).setdefault(form, run)
+    estimates = []
+    for group, forms in groups.items():
+        for name, contrast in contrasts(names).items():
+            if contrast.keys() <= forms.keys():
+                chosen, weights = [forms[form] for form in contrast], list(contrast.values())
                 samples = paired(chosen)
                 if len(samples[0]):
-                    accuracy = difference(samples, weights)
-                    seconds = _ratio(chosen, weights)
-                    found.append(Effect(kind, name, accuracy, seconds, len(samples[0])))
-    return found
+                    objective, seconds = difference(samples, weights), time_ratio(chosen, weights)
+                    estimates.append(Effect(group, name, objective, seconds, len(samples[0])))
+    return estimates
 
 
-def comparisons(runs: Mapping[str, ModelRun]) -> list[Comparison]:
-    """Compare all pairs of models that share seeds, in the order of `runs`."""
-    found = []
-    for one, other in combinations(runs, 2):
-        pair = [runs[one], runs[other]]
-        samples, seconds = paired(pair), paired(pair, _seconds)
-        if len(samples[0]):
-            found.append(
-                Comparison(
-                    one, other, len(samples[0]),
-                    difference(samples, (-1, 1)), signed_rank(*samples),
-                    _ratio(pair, (-1, 1)), signed_rank(*seconds),
-                )
-            )  # fmt: skip
-    return found
+def paired(runs: Sequence[ModelRun], measure: str = "value") -> list[Sample]:
+    """Return a measure of each run's reruns, or `train_seconds`, on the seeds that all have."""
+    by_seed = [{rerun.seed: getattr(rerun, measure) for rerun in run.measured} for run in runs]
+    common = set.intersection(*(set(values) for values in by_seed))
+    seeds = sorted(s for s in common if all(values[s] is not None for values in by_seed))
+    return [np.array([values[seed] for seed in seeds], np.float64) for values in by_seed]
 
 
-def corrected(tests: Sequence[Comparison]) -> list[tuple[float | None, float | None]]:
-    """Return Holm's p-values of accuracy and of seconds, each among all of `tests`."""
-    by_accuracy = holm([each.accuracy_p for each in tests])
-    return list(zip(by_accuracy, holm([each.seconds_p for each in tests]), strict=True))
-
-
-def _ratio(runs: Sequence[ModelRun], weights: Sequence[int]) -> Estimate | None:
-    samples = paired(runs, _seconds)
+def time_ratio(runs: Sequence[ModelRun], weights: Sequence[int]) -> Estimate | None:
+    """Return the ratio of mean training seconds; None where they are not known."""
+    samples = paired(runs, "train_seconds")
     # A clock that stood still gives no ratio.
     if not len(samples[0]) or min(map(np.min, samples)) <= 0:
         return None
     return ratio(samples, weights)
+
+
+def effects_section(effects: Sequence[Effect], names: Sequence[str], objective: str) -> str:
+    """Return the effects, per group, on the objective and on time."""
+    if not effects:
+        return "No group has a complete model with one of these changes, and one with none of them."
+    columns = list(contrasts(names))
+    by_place = {(effect.group, effect.name): effect for effect in effects}
+    groups = dict.fromkeys(effect.group for effect in effects)
+    values, seconds = [], []
+    for group in groups:
+        row = [by_place.get((group, name)) for name in columns]
+        title = group or "all models"
+        values.append((title, *(estimate(effect.objective if effect else None) for effect in row)))
+        seconds.append((title, *(estimate(effect.seconds if effect else None) for effect in row)))
+    seeds = [str(number) for number in sorted({effect.seeds for effect in effects})]
+    has_interaction = INTERACTION in columns
+    return "\n\n".join(
+        [
+            f"Against the model with none of these changes, paired by seed ({listed(seeds)} "
+            "seeds), with 95% bootstrap intervals."
+            + f" The interaction is both - {' - '.join(names)} + none: 0 where the effects add up."
+            * has_interaction,
+            f"Difference of mean test {objective}:",
+            table(("group", *columns), values),
+            "Ratio of mean training seconds"
+            + " (of the interaction: 1 where the ratios multiply)" * has_interaction
+            + ":",
+            table(("group", *columns), seconds),
+            "Each model trains at its own winner's parameters, so its time is that of these, too.",
+        ]
+    )

@@ -1,40 +1,36 @@
-"""The section on the paper's own settings: what the same models gave us there."""
+"""The section on the published settings: what the same models gave us there."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from studies.paper import PAPER
-from studies.protocol import PUBLISHED
-from studies.report.headline import FAR, PAPER_RERUNS, against_paper, is_far
-from studies.report.markdown import gap, parameters, table
-from studies.report.results import ModelRun
-from studies.report.statistics import Gap, unpaired_gap
-from studies.wording import plus_minus
+from storage.queries import RankedCell
+from storage.trainings import Value
+from studies.display.words import plus_minus
+from studies.report.choice import model_order
+from studies.report.page import gap, table
+from studies.report.published import FAR, against_published, is_far, published, reruns
+from studies.report.runs import PUBLISHED, ModelRun
+from studies.report.statistics import Gap, Summary
+
+NOT_NUMBERS = 1.0
+"""Distance of two values that are not both numbers."""
 
 
 @dataclass(frozen=True)
 class Replication:
-    """A model at the paper's learning rate and batch size, and at its alpha or the nearest to it.
-
-    Accuracies are on test pairs.
-    """
+    """A model at the published parameters, or at the nearest to them."""
 
     run: ModelRun
-    settings: str
-    mean: float
-    deviation: float | None
-    count: int
+    parameters: str
+    summary: Summary
+    """Of the objective."""
     is_rerun: bool
-    """Whether these are reruns of just the paper's settings; else it is the cell of a search."""
+    """Whether these are reruns of just the published parameters; else it is a search's cell."""
 
     @property
-    def against_paper(self) -> Gap:
-        """Our mean accuracy there minus the paper's, with the standard error of both."""
-        published = PAPER[self.run.model]
-        return unpaired_gap(
-            (self.mean, self.deviation, self.count),
-            (published.accuracy, published.accuracy_deviation, PAPER_RERUNS),
-        )
+    def difference(self) -> Gap:
+        """Our mean there minus the published one, with the standard error of both."""
+        return against_published(self.run, self.summary)
 
     @property
     def source(self) -> str:
@@ -42,104 +38,110 @@ class Replication:
         kind = "reruns" if self.is_rerun else "repeats of a cell"
         if self.is_rerun and self.run.dead:
             kind += f" ({self.run.dead} no better than guessing)"
-        auxiliary = f", {self.run.protocol['auxiliary']}" if self.run.has_alpha else ""
-        return f"{self.count} {kind}{auxiliary}"
+        return f"{self.summary[2]} {kind}"
 
 
 def replications(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[Replication]:
-    """Yield one for each model that has one, in the paper's order.
+    """Yield one for each model of which something is published, if it was trained there.
 
-    Reruns at the paper's settings come before the cells of the searches in `chosen`, and among them
-    those under its own auxiliary loss.
+    Reruns at the published parameters come before the cells of the searches in `chosen`.
     """
-    usual = {run.comparable for run in chosen.values()}
-    for model in PAPER:
-        reruns = [
+    usual = next(iter(chosen.values()))
+    for model in model_order(runs):
+        there = [
             run
             for run in runs
             if run.model == model and run.protocol["search"] == PUBLISHED
-            and not run.missing and run.comparable in usual
+            and not run.missing and run.published and not run.trained_otherwise(usual)
         ]  # fmt: skip
-        reruns.sort(key=lambda run: run.protocol["auxiliary"] != "softmax")
-        if reruns:
-            yield _of_reruns(reruns[0])
-        elif model in chosen:
+        if there:
+            parameters = there[0].text(there[0].result.parameters)
+            yield Replication(there[0], parameters, reruns(there[0]), is_rerun=True)
+        elif model in chosen and chosen[model].published:
             yield from _of_nearest_cell(chosen[model])
 
 
-def _of_reruns(run: ModelRun) -> Replication:
-    result = run.result
-    settings = parameters(result.learning_rate, result.batch_size, result.alpha)
-    measured = result.mean_accuracy, result.std_accuracy, result.reruns
-    return Replication(run, settings, *measured, is_rerun=True)
-
-
 def _of_nearest_cell(run: ModelRun) -> Iterator[Replication]:
-    published = PAPER[run.model]
-    place = published.learning_rate, published.batch_size
-    there = [
+    """Yield the cell with most published values, of these the one with the smallest difference.
+
+    At most one value may differ.
+    """
+    wanted: Mapping[str, Value] = run.published["parameters"]
+
+    def distances(cell: RankedCell) -> tuple[float, ...]:
+        return tuple(_distance(cell.parameters.get(name), wanted[name]) for name in wanted)
+
+    def place(cell: RankedCell) -> tuple[int, tuple[float, ...]]:
+        return sum(distance > 0 for distance in distances(cell)), distances(cell)
+
+    cells = [
         cell
-        for cells in run.cells.values()
-        for cell in cells
-        if cell.state == "COMPLETE" and (cell.learning_rate, cell.batch_size) == place
+        for group in run.cells.values()
+        for cell in group
+        if cell.state == "COMPLETE" and cell.mean is not None and place(cell)[0] <= 1
     ]
-    if there and run.protocol["select_on"] == "test":
-        wanted = published.alpha or 0.0
-        cell = min(there, key=lambda cell: abs((cell.alpha or 0.0) - wanted))
-        settings = parameters(cell.learning_rate, cell.batch_size, cell.alpha)
-        measured = cell.mean_accuracy or 0.0, cell.std_accuracy, cell.runs
-        yield Replication(run, settings, *measured, is_rerun=False)
+    if cells and run.protocol["select_on"] == "test":
+        cell = min(cells, key=place)
+        summary = cell.mean or 0.0, cell.deviation, cell.runs
+        yield Replication(run, run.text(cell.parameters), summary, is_rerun=False)
+
+
+def _distance(value: Value | None, wanted: Value) -> float:
+    if value == wanted:
+        return 0.0
+    if value is None or isinstance(value, str) or isinstance(wanted, str):
+        return NOT_NUMBERS
+    return abs(value - wanted)
 
 
 def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> str:
-    """A table of all models, and a sentence on each whose winner is far from the paper's."""
-    found = list(replications(runs, chosen))
-    if not found:
+    """Return a table, and a sentence on each model whose winner is far from what is published."""
+    known = list(replications(runs, chosen))
+    if not known:
         return (
-            "No training was at the paper's learning rates and batch sizes: "
-            "`python -m studies.run all --search published` does them."
+            "No training was at published parameters: an experiment with `--search published` "
+            "reruns them."
         )
+    names = ", ".join(known[0].run.names)
     titles = (
-        "model", "its settings", "ours nearest", "measured", "ours", "the paper's", "difference",
-        "in s.e.",
+        "model", f"published {names}", "ours nearest", "measured", "ours", "published",
+        "difference", "in s.e.",
     )  # fmt: skip
-    winners = {model: run for model, run in chosen.items() if run.searches and is_far(run.result)}
+    winners = {model: run for model, run in chosen.items() if run.searches and is_far(run)}
+    explained = [(there, winners[m]) for there in known if (m := there.run.model) in winners]
     return "\n\n".join(
         [
-            "What our trainings gave at the paper's learning rate, batch size and alpha: in reruns "
-            "of just these settings (`--search published`), or else in the cell of our search that "
-            "is nearest to them. ± is the standard deviation, for the difference the standard "
-            "error (s.e.).",
-            table(titles, map(_row, found)),
-            *(_explained(each, winners[m]) for each in found if (m := each.run.model) in winners),
+            "What our trainings gave at the published parameters: in reruns of just these "
+            "(`--search published`), or else in the cell of our search that is nearest to them. "
+            "± is the standard deviation, for the difference the standard error (s.e.).",
+            table(titles, map(_row, known)),
+            *(_explained(*pair) for pair in explained),
         ]
     )
 
 
-def _row(each: Replication) -> Sequence[str]:
-    published, difference = PAPER[each.run.model], each.against_paper
-    errors = difference.in_errors
+def _row(there: Replication) -> Sequence[str]:
+    mean, deviation, _ = published(there.run)
+    errors = there.difference.in_errors
     return (
-        each.run.model,
-        parameters(published.learning_rate, published.batch_size, published.alpha),
-        each.settings,
-        each.source,
-        plus_minus(each.mean, each.deviation, 3),
-        plus_minus(published.accuracy, published.accuracy_deviation, 3),
-        gap(difference),
+        there.run.model,
+        there.run.text(there.run.published["parameters"]),
+        there.parameters,
+        there.source,
+        plus_minus(*there.summary[:2], 3),
+        plus_minus(mean, deviation, 3),
+        gap(there.difference),
         "-" if errors is None else f"{errors:+.1f}",
     )
 
 
 def _explained(there: Replication, winner: ModelRun) -> str:
-    """Say how far a winner is from the paper's accuracy, and how far its settings are."""
-    result, difference = winner.result, there.against_paper.value
-    ours = parameters(result.learning_rate, result.batch_size, result.alpha)
+    """Return how far a winner is from the published objective, and what its settings give."""
+    difference = there.difference.value
     verdict = "within" if abs(difference) <= FAR else "not within"
-    where = "At the paper's settings" if there.is_rerun else f"In the cell {there.settings}"
-    loss = there.run.protocol["auxiliary"]
-    under = "" if loss == winner.protocol["auxiliary"] else f", under its auxiliary loss {loss},"
+    where = "At the published settings" if there.is_rerun else f"In the cell {there.parameters}"
     return (
-        f"**{result.model}**: our winner, {ours}, is {against_paper(result).value:+.3f} from the "
-        f"paper's accuracy. {where}{under} ours is {difference:+.3f} from it, {verdict} {FAR:g}."
+        f"**{winner.model}**: our winner, {winner.text(winner.result.parameters)}, is "
+        f"{against_published(winner).value:+.3f} from what is published. {where} ours is "
+        f"{difference:+.3f} from it, {verdict} {FAR:g}."
     )

@@ -1,7 +1,7 @@
 """Estimates with their intervals, and tests: plain arrays in, plain values out.
 
 A sample holds one measurement per seed; samples that are compared hold the same seeds in the same
-order, so that they pair: a seed fixes the pairs of digits that both models saw.
+order, so that they pair: a seed fixes all that is random, such as the data that both models saw.
 """
 
 import math
@@ -24,6 +24,9 @@ EXACT = 13
 
 Sample = NDArray[np.float64]
 """Shape (seeds,)."""
+
+Summary = tuple[float, float | None, int]
+"""A mean, its standard deviation where there is one, and the number of trainings."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,10 @@ def ratio(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
 def _estimate(
     samples: Sequence[Sample], of_means: Callable[..., NDArray[np.float64]], neutral: float
 ) -> Estimate:
-    """Bootstrap the seeds. The same samples give the same interval, each time."""
+    """Bootstrap the seeds. The same samples give the same interval, every time."""
 
     def statistic(*resampled: Sample, axis: int = -1) -> NDArray[np.float64]:
-        return of_means(*(np.mean(each, axis=axis) for each in resampled))
+        return of_means(*(np.mean(sample, axis=axis) for sample in resampled))
 
     value = float(statistic(*samples))
     if len(samples[0]) < 2:
@@ -107,7 +110,7 @@ def signed_rank(one: Sample, other: Sample) -> float | None:
 
     Seeds that agree are left out.
     """
-    # Accuracies are counts of pairs: differences that tie must not differ in their last bit.
+    # Accuracies are counts: differences that tie must not differ in their last bit.
     differences = np.round(other - one, 9)
     if len(differences) < 2:
         return None
@@ -121,10 +124,8 @@ def signed_rank(one: Sample, other: Sample) -> float | None:
     return min(1.0, 2 * float(min(np.mean(sums >= observed), np.mean(sums <= observed))))
 
 
-def welch(
-    one: tuple[float, float | None, int], other: tuple[float, float | None, int]
-) -> float | None:
-    """Return the two-sided p-value of Welch's test on two means, deviations and counts.
+def welch(one: Summary, other: Summary) -> float | None:
+    """Return the two-sided p-value of Welch's test on two means.
 
     None where a deviation is not known, or both are 0.
     """
@@ -153,10 +154,8 @@ def paired_gap(one: Sequence[float], other: Sequence[float]) -> Gap:
     return Gap(float(np.mean(differences)), error)
 
 
-def unpaired_gap(
-    one: tuple[float, float | None, int], other: tuple[float, float | None, int]
-) -> Gap:
-    """Return one mean minus the other, each given as mean, standard deviation and count."""
+def unpaired_gap(one: Summary, other: Summary) -> Gap:
+    """Return one mean minus the other."""
     (mean, deviation, count), (other_mean, other_deviation, other_count) = one, other
     if deviation is None or other_deviation is None:
         return Gap(mean - other_mean, None)

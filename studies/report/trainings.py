@@ -2,68 +2,73 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
-from storage.schema import COLUMNS
-from studies.report.markdown import escaped
-from studies.report.results import KEY, RERUN, ModelRun
-from studies.wording import duration
-
-HIDDEN = ("learning_rates", "batch_sizes", "alphas")
-"""Lists in a protocol that the searches show."""
+from storage.trainings import TrainingRun
+from studies.display.words import duration
+from studies.report.page import escaped
+from studies.report.runs import RERUN, ModelRun
 
 
-def trainings_of(
-    runs: Iterable[ModelRun], rows: Iterable[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the rows of `training_runs` that the runs rest on, each once.
-
-    One more column, `rerun_of`, names the study of a rerun and is None for a search's training,
-    which studies may share.
-    """
-    reruns: dict[str | None, str] = {}
-    searched: dict[tuple[Any, ...], int] = {}
+def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict[str, TrainingRun]:
+    """Return the trainings that the runs rest on, by fingerprint and in the order of the store."""
+    wanted: set[str | None] = set()
     for run in runs:
-        name = f"{run.experiment}/{run.model}/{RERUN}"
-        reruns |= {each.fingerprint: name for each in run.reruns}
-        for cell in (cell for cells in run.cells.values() for cell in cells):
-            for key in run.rows_of(cell):
-                searched[key] = max(searched.get(key, 0), run.protocol.get("repeats", 0))
-    return list(_marked(rows, reruns, searched))
+        wanted |= {rerun.fingerprint for rerun in run.reruns}
+        for cells in run.cells.values():
+            wanted |= {name for cell in cells for name in cell.fingerprints}
+    return {run.fingerprint: run for run in known if run.fingerprint in wanted}
 
 
-def _marked(
-    rows: Iterable[Mapping[str, Any]],
-    reruns: Mapping[str | None, str],
-    searched: Mapping[tuple[Any, ...], int],
-) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        study = reruns.get(row["fingerprint"])
-        repeats = searched.get(tuple(row[name] for name in KEY), 0)
-        if study is not None or row["seed"] < repeats:
-            yield {**row, "rerun_of": study}
+def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
+    """Return the trainings that the runs rest on, as a table whose columns tell roles by place.
 
-
-def csv_of(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The rows as a table: the columns of `training_runs` in their order, then `rerun_of`."""
+    The last one, `rerun_of`, names the study of a rerun; a search's training, which studies may
+    share, has none.
+    """
+    trainings = list(trainings_of(runs, known).values())
+    studies = {
+        rerun.fingerprint: f"{run.experiment}/{run.model}/{RERUN}"
+        for run in runs
+        for rerun in run.reruns
+    }
+    parameters = _names(run.parameters for run in trainings)
+    # A setting of one experiment may be a parameter of another: they share a column.
+    settings = [
+        name for name in _names(run.settings for run in trainings) if name not in parameters
+    ]
+    numbers = _names(run.numbers for run in trainings)
+    header = [
+        "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
+        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
+    ]  # fmt: skip
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, [*COLUMNS, "rerun_of"], lineterminator="\n")
+    writer = csv.DictWriter(file, header, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for run in trainings:
+        fixed = {name: getattr(run, name) for name in header if hasattr(run, name)}
+        curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
+        shown = {"loss_curve": json.dumps(curve), "rerun_of": studies.get(run.fingerprint)}
+        writer.writerow({**fixed, **run.settings, **run.parameters, **run.numbers, **shown})
     return file.getvalue().encode()
 
 
-def provenance_section(runs: Sequence[ModelRun], rows: Sequence[Mapping[str, Any]]) -> str:
-    """Where the results come from, by experiment, and what they cost."""
-    experiments = list(dict.fromkeys(run.experiment for run in runs))
+def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
+    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+
+
+def provenance_section(runs: Sequence[ModelRun], trainings: Mapping[str, TrainingRun]) -> str:
+    """Return where the results come from, by experiment, and what they cost."""
+    known = list(trainings.values())
     parts = []
-    for name in experiments:
-        of_one = [run for run in runs if run.experiment == name]
-        facts = _facts(of_one, trainings_of(of_one, rows))
+    for name in dict.fromkeys(run.experiment for run in runs):
+        its_runs = [run for run in runs if run.experiment == name]
+        facts = _facts(its_runs, list(trainings_of(its_runs, known).values()))
         lines = [f"- {fact}: {escaped(value)}" for fact, value in facts.items()]
         parts += [f"### {escaped(name)}", "\n".join(lines)]
-    total = _cost(trainings_of(runs, rows))
+    total = _cost(known)
     return "\n\n".join(
         [
             *parts,
@@ -74,31 +79,33 @@ def provenance_section(runs: Sequence[ModelRun], rows: Sequence[Mapping[str, Any
     )
 
 
-def _facts(runs: Sequence[ModelRun], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    protocol = {k: v for k, v in runs[0].protocol.items() if k not in HIDDEN}
+def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[str, str]:
+    # The searches show what is in lists.
+    protocol = {k: v for k, v in runs[0].protocol.items() if not isinstance(v, list)}
     attributes = [study.attributes for run in runs for study in run.studies.values()]
-    machines = [str(each.get("machine")) for each in attributes]
+    machines = [str(known.get("machine")) for known in attributes]
+    started = [run.started_at for run in trainings]
     return {
         "protocol": ", ".join(f"{name} {value}" for name, value in sorted(protocol.items())),
-        "data": _distinct(str(each.get("data")) for each in attributes),
+        "data": _distinct(str(known["data"]) for known in attributes if known.get("data")),
         "versions": _distinct(
-            ", ".join(f"{name} {number}" for name, number in each.get("versions", {}).items())
-            for each in attributes
+            ", ".join(f"{name} {number}" for name, number in known.get("versions", {}).items())
+            for known in attributes
         ),
         "driver's machine": _distinct(machines),
-        "git commit": _distinct(str(each.get("git_commit")) for each in attributes),
-        "workers' hosts": _distinct(row["host"] for row in rows),
-        "begun": min((row["started_at"] for row in rows), default="-"),
-        "last training begun": max((row["started_at"] for row in rows), default="-"),
-        **_cost(rows),
+        "git commit": _distinct(str(known.get("git_commit")) for known in attributes),
+        "workers' hosts": _distinct(run.host for run in trainings),
+        "begun": min(started, default="-"),
+        "last training begun": max(started, default="-"),
+        **_cost(trainings),
     }
 
 
-def _cost(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _cost(trainings: Sequence[TrainingRun]) -> dict[str, str]:
     return {
-        "trainings": f"{len(rows):,}",
-        "processor time": duration(sum(row["cpu_seconds"] for row in rows)),
-        "wall time of all trainings": duration(sum(row["train_seconds"] for row in rows)),
+        "trainings": f"{len(trainings):,}",
+        "processor time": duration(sum(run.cpu_seconds for run in trainings)),
+        "wall time of all trainings": duration(sum(run.train_seconds for run in trainings)),
     }
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import optuna
 
 from storage.store import open_store
-from studies.board import Board
-from studies.dashboard import HOST, make
+from studies.dashboard.__main__ import HOST, make
+from studies.dashboard.notes import Board
 from tests.benchmarks.made_up import fill
 
 

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import optuna
@@ -11,36 +12,35 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, create_trial
 from sqlalchemy import Column, ColumnElement, Integer, MetaData, func, insert, select
 
-from digitcmp.training import Hyperparameters
-from storage.schema import TrainingRun, record
 from storage.store import Store
-from studies.grid import Grid
-from studies.paper import PAPER
-from studies.protocol import Protocol
-from studies.records import fingerprints
-from studies.stages import Stage, chain, make_stage
+from storage.trainings import TrainingRun, declare, record
+from studies.experiment.study import GridStudy, chain, grid_study
+from studies.paper import experiment as paper
 
 FAR = 1_000_000
 """More than an experiment has of anything: how far apart copies are numbered."""
 
 
-def fill(store: Store, experiment: str, complete: Callable[[Stage, Study], None]) -> None:
+def fill(store: Store, experiment: str, complete: Callable[[GridStudy, Study], None]) -> None:
     """Write the studies of all models, 3,120 trainings; `complete` is told of each study."""
-    for model, published in PAPER.items():
+    chosen = replace(paper(), name=experiment)
+    grids = {name: values for stage in chosen.stages for name, values in stage.grid.items()}
+    declare(store.engine, grids, chosen.objective)
+    for model in chosen.models:
         won = None
-        for name in chain(model, Protocol()):
-            stage = make_stage(experiment, model, name, Protocol(), won)
+        for name in chain(chosen, model):
+            grid = grid_study(chosen, model, name, won)
             study = optuna.create_study(
-                study_name=stage.study_name, storage=store.optuna, direction="maximize"
+                study_name=grid.study_name, storage=store.optuna, direction="maximize"
             )
             labels = {"experiment": experiment, "model": model, "stage": name, "parameters": 72268}
-            for key, value in (labels | {"protocol": stage.protocol.stored("0" * 64)}).items():
+            for key, value in (labels | {"protocol": chosen.protocol("0" * 64)}).items():
                 study.set_user_attr(key, value)
-            study.add_trials(
-                [trial(store, stage, cell) for cell in Grid(stage.search_space).cells()]
-            )
-            complete(stage, study)
-            won = Hyperparameters(published.learning_rate, published.batch_size, published.alpha)
+            cells = product(*grid.grid.values())
+            trials = [trial(store, grid, dict(zip(grid.grid, c, strict=True))) for c in cells]
+            study.add_trials(trials)
+            complete(grid, study)
+            won = chosen.published[model].parameters
 
 
 def multiply(store: Store, experiment: str, copies: int) -> None:
@@ -71,27 +71,29 @@ def _copied(column: Column[Any], experiment: str, number: int) -> ColumnElement[
             return column
 
 
-def trial(store: Store, stage: Stage, parameters: dict[str, float]) -> FrozenTrial:
+def trial(store: Store, study: GridStudy, parameters: dict[str, Any]) -> FrozenTrial:
     """A finished trial, its trainings recorded."""
-    cell = stage.cell(parameters)
+    cell = study.cell(parameters)
     # Data of its own for each experiment, as a search uses what is recorded.
-    by_seed = fingerprints(stage, cell, stage.experiment)
+    by_seed = study.fingerprints(cell, study.experiment.name)
     accuracies = [random.gauss(0.87, 0.01) for _ in cell.seeds]
     curve = tuple(3.5 / (1 + epoch) for epoch in range(25))
     record(
         store.engine,
         [
             TrainingRun(
-                by_seed[seed], stage.model, **asdict(cell.hyperparameters), seed=seed, epochs=25,
-                data="made up", status="ok", accuracy=accuracy, validation_accuracy=accuracy,
+                fingerprint=by_seed[seed], model=study.model, parameters=cell.parameters, seed=seed,
+                settings={"epochs": 25}, data="made up", status="ok",
+                numbers={"accuracy": accuracy, "validation_accuracy": accuracy},
                 train_seconds=2.0, cpu_seconds=2.0, threads=1, loss_curve=curve, host="here",
-                started_at="2026-01-01T00:00:00+00:00", auxiliary=None,
+                started_at="2026-01-01T00:00:00+00:00",
             )
             for seed, accuracy in zip(cell.seeds, accuracies, strict=True)
         ],
     )  # fmt: skip
     mean = sum(accuracies) / len(accuracies)
     rerun = {"fingerprint": by_seed[cell.seeds[0]], "train_seconds": 2.0}
+    search = {"score": mean, "fingerprints": list(by_seed.values())}
     return create_trial(
         params=parameters,
         distributions={
@@ -99,6 +101,6 @@ def trial(store: Store, stage: Stage, parameters: dict[str, float]) -> FrozenTri
             for name, value in parameters.items()
         },
         value=mean,
-        intermediate_values=dict(enumerate(curve if stage.is_rerun else accuracies)),
-        user_attrs=rerun if stage.is_rerun else {"score": mean},
+        intermediate_values=dict(enumerate(curve if study.is_rerun else accuracies)),
+        user_attrs=rerun if study.is_rerun else search,
     )

@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import wilcoxon
 
-from storage.schema import TrainingRun
-from studies.grid import Grid
-from studies.protocol import DEFAULT_STORAGE, Protocol
-from studies.racing import pruner, race
-from studies.stages import Stage, make_stage
-from studies.telling import Running, tell
+from storage.trainings import TrainingRun
+from storage.urls import DEFAULT_STORAGE
+from studies.experiment.study import GridStudy, grid_study
+from studies.paper import experiment
+from studies.search.grid_sampler import Grid
+from studies.search.racing import pruner, race
+from studies.search.trial import RunningTrial, tell
 
 Recorded = list[list[float]]
 """The accuracies of each cell, by repeat."""
@@ -49,21 +50,21 @@ def full_grids(storage: str, experiment: str) -> dict[str, Recorded]:
 
 def raced(cells: Recorded, order: Sequence[int]) -> tuple[int, int]:
     """The winner of a race over repeats in this order, and the trainings it took."""
-    stage = make_stage("race", "MLP", "lr-batch", Protocol(racing=True), None)
+    raced = grid_study(experiment(racing=True), "MLP", "lr-batch", None)
     study = optuna.create_study(direction="maximize", pruner=pruner())
-    running = [Running(stage, study.ask(), dict.fromkeys(range(len(order)), ""), {}) for _ in cells]
+    seeds = dict.fromkeys(range(len(order)), "")
+    running = [RunningTrial(raced, study.ask(), seeds, {}) for _ in cells]
     for round in race(study, running, lambda each: tell(study, each)):
         for each, places in round:
             recorded = cells[each.trial.number]
             for place in places:
-                each.runs[place] = _run(stage, place, recorded[order[place]])
+                each.runs[place] = _run(raced, place, recorded[order[place]])
     return study.best_trial.number, sum(len(each.runs) for each in running)
 
 
-def _run(stage: Stage, seed: int, accuracy: float) -> TrainingRun:
-    return TrainingRun(
-        "", stage.model, 0.0, 0, None, seed, 0, "", "ok", accuracy, None, 0, 0, 0, (), "", "", None
-    )
+def _run(study: GridStudy, seed: int, accuracy: float) -> TrainingRun:
+    numbers = {"accuracy": accuracy}
+    return TrainingRun("", study.model, {}, seed, {}, None, "ok", numbers, 0, 0, 0, (), "", "")
 
 
 def alike(cells: Recorded, one: int, other: int) -> bool:

@@ -10,26 +10,22 @@ reaches the rate that the workers offer.
 import argparse
 import tempfile
 import time
-from datetime import UTC, datetime
-from functools import partial
+from dataclasses import dataclass
 
 import optuna
 from distributed import LocalCluster
 from rich.console import Console
 
-from digitcmp.data import mnist, pairs
-from digitcmp.training import TrainingResult
 from storage.lock import store_lock
 from storage.store import open_store
-from studies.chain import open_study
-from studies.cluster import Cluster
-from studies.driver import Driver
-from studies.estimates import Estimates
-from studies.progress import Progress
-from studies.protocol import Protocol
-from studies.records import Data
-from studies.stages import Stage
-from studies.worker import Job, Report
+from studies import Experiment, Stage
+from studies.display.progress import Progress
+from studies.experiment.study import grid_study
+from studies.experiment.training import Training
+from studies.search.chain import open_study
+from studies.search.driver import Data, Driver
+from studies.search.plan import Durations
+from studies.workers.cluster import Cluster
 
 SECONDS = 10
 """Length of a measurement at the offered rate."""
@@ -37,39 +33,47 @@ MOST_CELLS = 200
 """Of ten trainings each: enough to see how fast a driver is that does not keep up."""
 
 
-def sleep(seconds: float, job: Job) -> Report:
-    """Stand in for trainings: take time, but no processor."""
-    time.sleep(seconds * len(job.seeds))
-    curve = tuple(1.0 / (epoch + 1) for epoch in range(job.epochs))
-    results = [TrainingResult(seed, 0.9, 0.9, seconds, 0.0, curve) for seed in job.seeds]
-    return Report(results, 1, "stand-in", datetime.now(UTC).isoformat())
+@dataclass(frozen=True)
+class Sleep(Training):
+    """Stands in for trainings: takes time, but no processor."""
+
+    seconds: float
+    code: str = ""
+    parameter_count: int | None = None
+
+    def train(self, parameters, seeds, data):
+        time.sleep(self.seconds * len(seeds))
+        curve = tuple(1.0 / (epoch + 1) for epoch in range(25))
+        return [{"accuracy": 0.9, "validation": 0.9, "loss_curve": curve} for _ in seeds]
 
 
-def achieved(rate: int, threads: int, storage: str, digits: pairs.PooledDigits) -> float:
-    """Trainings per second where `threads` workers offer `rate`."""
+def achieved(rate: int, threads: int, storage: str) -> float:
+    """Return the trainings per second where `threads` workers offer `rate`."""
     cells = min(MOST_CELLS, max(2, rate * SECONDS // 10))
-    grid = {"learning_rate": [1 / (2 + i) for i in range(cells)], "batch_size": [8]}
-    # A model of which a job holds one training.
-    stage = Stage(f"{rate}-{threads}", "ResNet", "lr-batch", Protocol(), grid)
-    # Data of its own, as a search uses what is recorded.
-    data = Data("stand-in", stage.experiment)
+    experiment = Experiment(
+        name=f"{rate}-{threads}",
+        models={"Sleep": Sleep(threads / rate)},
+        stages=[Stage("rest", x=[1 / (2 + i) for i in range(cells)])],
+    )
+    study = grid_study(experiment, "Sleep", "rest", None)
     workers = LocalCluster(
         n_workers=2, threads_per_worker=threads // 2, host="127.0.0.1",
         dashboard_address="127.0.0.1:0", memory_limit=0,
     )  # fmt: skip
     with (
         workers,
-        store_lock(storage, [stage.study_name]) as lock,
+        store_lock(storage, [study.study_name]) as lock,
         open_store(storage) as store,
-        Cluster(workers.scheduler_address, 0, digits) as cluster,
+        Cluster(workers.scheduler_address, 0, experiment.models) as cluster,
     ):
-        times = Estimates(store.engine, threads)
-        progress = Progress(Console(quiet=True), times, {})
-        driver = Driver(store, lock, cluster, data, progress, times, partial(sleep, threads / rate))
-        study = open_study(driver, stage)
+        durations = Durations(store.engine, experiment, threads)
+        progress = Progress(Console(quiet=True), {})
+        # Data of its own, as a search uses what is recorded.
+        driver = Driver(store, lock, cluster, Data(None, experiment.name), progress, durations)
+        opened = open_study(driver, study)
         cluster.threads()
         started = time.perf_counter()
-        driver.run(stage, study)
+        driver.run(study, opened)
         return 10 * cells / (time.perf_counter() - started)
 
 
@@ -79,13 +83,12 @@ def main() -> None:
     parser.add_argument("--storage", help="a store to fill (default: a new SQLite file)")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    digits = pairs.pool(mnist.load("mnist-sample"))
     with tempfile.TemporaryDirectory() as folder:
         storage = arguments.storage or f"sqlite:///{folder}/studies.db"
         print("offered/s  threads  achieved/s")
         for rate in (10, 100, 1000):
             for threads in (2, 8, 64):
-                reached = achieved(rate, threads, storage, digits)
+                reached = achieved(rate, threads, storage)
                 print(f"{rate:9}  {threads:7}  {reached:10.0f}", flush=True)
 
 

@@ -24,13 +24,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from digitcmp.data import mnist, pairs
 from digitcmp.models import MODELS, build
 from digitcmp.training import Hyperparameters, initial_network
-from studies.cluster import Cluster
-from studies.paper import PAPER
-from studies.worker import ALL_CORES, Job, Report, cores, do, networks_at_once
+from studies.experiment.training import Parameters, Training
+from studies.paper import experiment
+from studies.workers.cluster import Cluster
+from studies.workers.job import ALL_CORES, Job, Report, cores, do
 from tests.benchmarks import plain_loop
 
 QUICK = {"AuxsiameseMLP": 8, "AuxsiameseCNN": 6, "AuxsiameseResNet": 2}
 """Models of the quick run, one per family, with the epochs that fit into a minute."""
+
+WARM_UP = "one epoch of {}"
 
 PROMISED = {"MLP": (20, 3), "CNN": (4, 2.5), "ResNet": (2, 1.5)}
 """How many times faster than the plain loop a search and a rerun are."""
@@ -71,48 +74,48 @@ class Bench:
     def measure(self, model: str, epochs: int, rounds: int) -> Measured:
         """Measure one model in interleaved rounds."""
         measured = Measured()
-        chosen = at_table_1(model)
-        self._ours(model, chosen, 1, 2 * cores(), 1, 1)
+        chosen = experiment().published[model].parameters
+        self._ours(WARM_UP.format(model), chosen, 2 * cores(), 1, 1)
         for _ in range(rounds):
             seed = next(self.seeds)
             sets = pairs.pair_sets(self.digits, seed)
             started = time.perf_counter()
-            accuracy = plain_loop.train(model, chosen, sets, seed, epochs)
+            accuracy = plain_loop.train(model, at_table_1(model), sets, seed, epochs)
             measured.plain.append(time.perf_counter() - started)
             measured.plain_accuracies.append(accuracy)
-            size = networks_at_once(model, chosen.batch_size)
+            size = experiment().training(model).seeds_at_once(chosen)
             jobs = (3 if MODELS[model].architecture == "MLP" else 1) * cores()
-            seconds, accuracies = self._ours(model, chosen, epochs, jobs, size, 1)
+            seconds, accuracies = self._ours(model, chosen, jobs, size, 1)
             measured.search.append(seconds)
             measured.accuracies += accuracies
-            seconds, _ = self._ours(model, chosen, epochs, 1, 1, ALL_CORES)
+            seconds, _ = self._ours(model, chosen, 1, 1, ALL_CORES)
             measured.rerun.append(seconds)
         return measured
 
     def _ours(
-        self, model: str, chosen: Hyperparameters, epochs: int, jobs: int, size: int, threads: int
+        self, model: str, chosen: Parameters, jobs: int, size: int, threads: int
     ) -> tuple[float, list[float]]:
         """Wall seconds per training of some jobs at a time, and the accuracies."""
         work = [
-            Job(
-                model, chosen, tuple(next(self.seeds) for _ in range(size)), epochs, "softmax",
-                self.digits.sha256, threads,
-            )
+            Job(self.cluster.key, model, chosen, self._fresh(size), threads, "accuracy")
             for _ in range(jobs)
-        ]  # fmt: skip
+        ]
         started = time.perf_counter()
         futures = [self.cluster.submit(do, job) for job in work]
         reports: list[Report] = [future.result() for future in futures]
         seconds = (time.perf_counter() - started) / (jobs * size)
         self.cluster.finished(0)
         results = [result for report in reports for result in report.results]
-        return seconds, [each.accuracy for each in results if each.accuracy is not None]
+        return seconds, [result["accuracy"] for result in results]
+
+    def _fresh(self, size: int) -> tuple[int, ...]:
+        return tuple(next(self.seeds) for _ in range(size))
 
 
 def at_table_1(model: str) -> Hyperparameters:
-    """The paper's winner."""
-    published = PAPER[model]
-    return Hyperparameters(published.learning_rate, published.batch_size, published.alpha)
+    """Return the paper's winner."""
+    chosen = experiment().published[model].parameters
+    return Hyperparameters(chosen["learning_rate"], chosen["batch_size"], chosen.get("alpha"))
 
 
 def flops(model: str, epochs: int) -> int:
@@ -194,7 +197,11 @@ def main() -> int:
     rate = matrix_rate()
     print(f"{cores()} cores, {rate / 1e9:.0f} GFLOP/s in matrix products", flush=True)
     measured = {}
-    with Cluster(None, cores(), digits) as cluster:
+    trainings: dict[str, Training] = {}
+    for model, epochs in plan.items():
+        trainings[model] = experiment(epochs=epochs).training(model)
+        trainings[WARM_UP.format(model)] = experiment(epochs=1).training(model)
+    with Cluster(None, cores(), trainings, digits) as cluster:
         bench = Bench(cluster, digits)
         for model, epochs in plan.items():
             measured[model] = bench.measure(

@@ -10,8 +10,7 @@ the first job's begin and the last one's end in which they had none.
 import argparse
 import tempfile
 import time
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
@@ -20,16 +19,17 @@ from rich.console import Console
 from digitcmp.data import mnist, pairs
 from storage.lock import store_lock
 from storage.store import open_store
-from studies.board import Board
-from studies.chain import open_study
-from studies.cluster import Cluster
-from studies.driver import Driver
-from studies.estimates import Estimates
-from studies.progress import Progress
-from studies.protocol import Protocol
-from studies.records import Data
-from studies.stages import make_stage
-from studies.worker import Job, Report, cores, do
+from studies.dashboard.notes import Board
+from studies.display.progress import Progress
+from studies.experiment.definition import Experiment
+from studies.experiment.study import grid_study
+from studies.experiment.training import Training
+from studies.paper import experiment
+from studies.search.chain import open_study
+from studies.search.driver import Data, Driver
+from studies.search.plan import Durations
+from studies.workers.cluster import Cluster
+from studies.workers.job import cores
 
 
 @dataclass(frozen=True)
@@ -43,35 +43,53 @@ class Measured:
     """Seconds of all jobs."""
 
 
-def timed(diary: Path, job: Job) -> Report:
-    """Do a job, and note when it began and ended."""
-    began = time.time()
-    report = do(job)
-    with diary.open("a") as lines:
-        lines.write(f"{began} {time.time()}\n")
-    return report
+@dataclass(frozen=True)
+class Timed(Training):
+    """Trains as another does, and notes when each job began and ended."""
+
+    training: Training
+    diary: Path
+
+    def train(self, parameters, seeds, data):
+        began = time.time()
+        results = self.training.train(parameters, seeds, data)
+        with self.diary.open("a") as lines:
+            lines.write(f"{began} {time.time()}\n")
+        return results
+
+    def __getattr__(self, name: str):
+        return getattr(self.training, name)
+
+    def seeds_at_once(self, parameters):
+        return self.training.seeds_at_once(parameters)
+
+    def identity(self, model, parameters, data_sha256):
+        return self.training.identity(model, parameters, data_sha256)
 
 
-def search(model: str, protocol: Protocol, workers: int, digits: pairs.PooledDigits) -> Measured:
+def search(model: str, chosen: Experiment, workers: int, digits: pairs.PooledDigits) -> Measured:
     """Run the first search of `model` on a new store."""
-    stage = make_stage("workers", model, "lr-batch", protocol, None)
-    data = Data(protocol.data, digits.sha256)
     with tempfile.TemporaryDirectory() as folder:
         url, diary = f"sqlite:///{folder}/studies.db", Path(folder) / "diary"
+        training = Timed(chosen.training(model), diary)
+        timed = replace(chosen, models={model: training})
+        study = grid_study(timed, model, "lr-batch", None)
         with (
-            store_lock(url, [stage.study_name]) as lock,
+            store_lock(url, [study.study_name]) as lock,
             open_store(url) as store,
-            Cluster(None, workers, digits) as cluster,
+            Cluster(None, workers, timed.models, digits) as cluster,
         ):
-            times = Estimates(store.engine, workers)
-            progress = Progress(Console(quiet=True), times, {})
+            durations = Durations(store.engine, timed, workers)
+            progress = Progress(Console(quiet=True), {})
             board = Board(store, Path(folder) / "artifacts")
-            train = partial(timed, diary)
-            driver = Driver(store, lock, cluster, data, progress, times, train, board=board)
-            driver.run(stage, open_study(driver, stage))
+            data = Data("mnist-sample", digits.sha256)
+            driver = Driver(store, lock, cluster, data, progress, durations, board=board)
+            driver.run(study, open_study(driver, study))
         jobs = [tuple(map(float, line.split())) for line in diary.read_text().splitlines()]
     began, ended = min(job[0] for job in jobs), max(job[1] for job in jobs)
-    return Measured(20 * protocol.repeats, ended - began, sum(end - begin for begin, end in jobs))
+    return Measured(
+        len(study) * chosen.repeats, ended - began, sum(end - begin for begin, end in jobs)
+    )
 
 
 def main() -> None:
@@ -83,10 +101,10 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     digits = pairs.pool(mnist.load("mnist-sample"))
-    protocol = Protocol(epochs=arguments.epochs, repeats=arguments.repeats)
+    chosen = experiment(epochs=arguments.epochs, repeats=arguments.repeats)
     measured = {}
     for workers in (1, cores()):
-        found = measured[workers] = search(arguments.model, protocol, workers, digits)
+        found = measured[workers] = search(arguments.model, chosen, workers, digits)
         idle = 1 - found.busy / (workers * found.seconds)
         print(
             f"{workers} worker{'s' * (workers > 1)}: {found.trainings} trainings in "

@@ -3,28 +3,25 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from runs import Runs
 from sqlalchemy.engine.default import DefaultDialect
-from standin import StandIn
 
-from studies.chain import open_study
-from studies.driver import Driver
-from studies.grid import fail_unfinished
-from studies.protocol import Protocol
-from studies.stages import Stage
+from studies.experiment.definition import Experiment
+from studies.experiment.study import GridStudy
+from studies.search.chain import open_study
+from studies.search.grid_sampler import fail_unfinished
+from studies.workers import job
+from tests.support.runs import Runs
+from tests.support.standin import StandIn
 
-PROTOCOL = Protocol(epochs=2, repeats=2, reruns=1)
-SEARCH = Stage(
-    "toy", "MLP", "lr-batch", PROTOCOL, {"learning_rate": [5e-3, 1e-3], "batch_size": [8]}
-)
-RERUN = Stage(
-    "toy", "MLP", "rerun", PROTOCOL,
-    {"learning_rate": [1e-3], "batch_size": [8], "seed": [10]},
-)  # fmt: skip
+GRIDS = {
+    "lr-batch": {"learning_rate": (5e-3, 1e-3), "batch_size": (8,)},
+    "rerun": {"learning_rate": (1e-3,), "batch_size": (8,), "seed": (10,)},
+}
 
 
 class AtOnce:
@@ -34,8 +31,17 @@ class AtOnce:
     to what is tested here.
     """
 
-    def __init__(self) -> None:
+    key = "at once"
+
+    def __init__(self, experiment: Experiment) -> None:
         self._ended: list[tuple[object, Any]] = []
+        job._sent[self.key] = experiment.models, None
+
+    def __enter__(self) -> "AtOnce":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def threads(self) -> int:
         return 1
@@ -53,7 +59,7 @@ class AtOnce:
         pass
 
 
-def study(folder: Path, standin: StandIn, last: int) -> None:
+def live(folder: Path, standin: StandIn, last: int) -> None:
     """Run a search and its reruns, till moment `last`: two are counted at each commit.
 
     Writes to `moments` how many there were.
@@ -71,13 +77,14 @@ def study(folder: Path, standin: StandIn, last: int) -> None:
         commit(dialect, connection)
         moment()
 
-    def work(driver: Driver) -> None:
-        for stage in (SEARCH, RERUN):
-            opened = open_study(driver, stage)
-            fail_unfinished(opened)
-            driver.run(stage, opened)
-
     DefaultDialect.do_commit = counted  # type: ignore[method-assign]
-    runs = Runs(f"sqlite:///{folder / 'studies.db'}", AtOnce())  # type: ignore[arg-type]
-    assert runs.drive(standin, work) == []
+    experiment = replace(standin.experiment(epochs=2, repeats=2, reruns=1), name="toy")
+    runs = Runs(f"sqlite:///{folder / 'studies.db'}", "")
+    with runs.driver(experiment, AtOnce(experiment)) as driver:  # type: ignore[arg-type]
+        for name, grid in GRIDS.items():
+            study = GridStudy(experiment, "MLP", name, grid)
+            opened = open_study(driver, study)
+            fail_unfinished(opened)
+            driver.run(study, opened)
+    assert driver.failed == []
     (folder / "moments").write_text(str(next(moments) - 1))

@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import lives
 import pytest
-from dask_processes import scheduler, worker
-from invariants import Results, violations
-from standin import StandIn
-from terminal import Terminal
+
+from tests.faults import lives
+from tests.faults.dask_processes import scheduler, worker
+from tests.faults.invariants import Results, violations
+from tests.support.standin import StandIn
+from tests.support.terminal import Terminal
 
 SEARCH = ("AuxMLP", "--epochs", "2", "--repeats", "2", "--reruns", "2")
 """62 trainings in three studies."""

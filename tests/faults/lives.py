@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from driver_process import command
-from standin import StandIn
+
+from studies import run as command
+from tests.support.standin import StandIn
+from tests.support.terminal import DEFINITION, pickled
 
 Life = ForkServerProcess
 
@@ -23,7 +25,7 @@ Life = ForkServerProcess
 @cache
 def _context() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["loaded"])
+    context.set_forkserver_preload(["tests.faults.loaded"])
     with pytest.MonkeyPatch.context() as patch:
         # The server passes over what it cannot find, and then each life loads it anew.
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
@@ -48,5 +50,5 @@ def _live(folder: Path, log: str, work: Callable[..., object], arguments: tuple[
 
 def run(standin: StandIn, cache: Path, *arguments: str) -> None:
     """The command `studies.run` with a stand-in for training."""
-    os.environ["DIGITCMP_CACHE"] = str(cache)
-    command(standin, 600.0, *arguments)
+    os.environ |= {"DIGITCMP_CACHE": str(cache), "STANDIN": str(pickled(standin))}
+    command.main(["--define", str(DEFINITION), *arguments])

@@ -3,15 +3,13 @@
 import gc
 from tempfile import TemporaryDirectory
 
-import lives  # noqa: F401
 import optuna_dashboard  # noqa: F401
 import pytest  # noqa: F401
-import runs  # noqa: F401
 
-import studies.figures
-import studies.service  # noqa: F401
+import tests.faults.lives
+import tests.support.runs  # noqa: F401
 from storage.store import open_store
-from studies.provenance import provenance
+from studies.search.provenance import provenance
 
 provenance()
 # Much is loaded, and prepared, with the first store.

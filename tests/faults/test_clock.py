@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dask_processes import scheduler, worker
-from invariants import Results, violations
-from terminal import SMALL, Terminal
+
+from tests.faults.dask_processes import scheduler, worker
+from tests.faults.invariants import Results, violations
+from tests.support.terminal import SMALL, Terminal
 
 DURATIONS = "select min(train_seconds), min(cpu_seconds), max(train_seconds) from training_runs"
 HOUR = timedelta(hours=1)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import lives
 import pytest
-from dask_processes import scheduler, worker
 from distributed import Client
-from standin import StandIn
-from terminal import wait_for
+
+from tests.faults import lives
+from tests.faults.dask_processes import scheduler, worker
+from tests.support.standin import StandIn
+from tests.support.terminal import wait_for
 
 
 def lose(
@@ -84,16 +85,24 @@ def test_cluster_lost(
     ],
 )  # fmt: skip
 def test_nobody_answers(
-    address: str, code: int, said: str, tmp_path: Path, cache: Path, search: tuple[str, ...]
+    address: str,
+    code: int,
+    said: str,
+    tmp_path: Path,
+    cache: Path,
+    standin: StandIn,
+    search: tuple[str, ...],
 ) -> None:
     """And no new store is left behind."""
-    life = lives.begin(tmp_path, lives.run, StandIn(tmp_path), cache, *search, "--cluster", address)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    life = lives.begin(folder, lives.run, standin, cache, *search, "--cluster", address)
     life.join(60)
-    log = (tmp_path / "log").read_text()
+    log = (folder / "log").read_text()
     assert life.exitcode == code, log
     assert f"error: {said}" in log
     assert "Traceback" not in log
-    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+    assert [path.name for path in folder.iterdir()] == ["log"]
 
 
 def test_workers_without_this_package(

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
-import at_commits
-import lives
 import pytest
-from invariants import Results, violations
-from standin import StandIn
 
-from studies.worker import cores
+from studies.workers.job import cores
+from tests.faults import at_commits, lives
+from tests.faults.invariants import Results, violations
+from tests.support.standin import StandIn
 
 NEVER = 0
 
@@ -19,7 +18,7 @@ NEVER = 0
 def live(folders: Sequence[Path], lasts: Sequence[int]) -> list[int | None]:
     """One life in each folder, side by side, till the moment given for it; their exit codes."""
     side_by_side = [
-        lives.begin(folder, at_commits.study, folder, StandIn(folder), last)
+        lives.begin(folder, at_commits.live, folder, StandIn(folder), last)
         for folder, last in zip(folders, lasts, strict=True)
     ]
     for life, folder in zip(side_by_side, folders, strict=True):

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import lives
 import pytest
-from standin import StandIn
+
+from tests.faults import lives
+from tests.support.standin import StandIn
 
 Finish = Callable[[Path, StandIn], list[str]]
 
@@ -32,7 +33,8 @@ def killed_often(folder: Path, cache: Path, arguments: tuple[str, ...], draw: Ra
         kills += 1
 
 
-@pytest.mark.parametrize("runs", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("runs", [20])
 def test_driver_killed(
     runs: int,
     in_memory: Path,

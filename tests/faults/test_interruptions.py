@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from invariants import Results, violations
-from terminal import SMALL, Terminal
+
+from tests.faults.invariants import Results, violations
+from tests.support.terminal import SMALL, Terminal
 
 pytestmark = pytest.mark.slow
 

@@ -1,15 +1,18 @@
 """Dask processes that come and go."""
 
+import importlib.util
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import lives
 import pytest
-from dask_processes import scheduler, worker
-from standin import StandIn
-from terminal import Terminal, wait_for
+from distributed import Client
+
+from tests.faults import lives
+from tests.faults.dask_processes import scheduler, worker
+from tests.support.standin import StandIn
+from tests.support.terminal import Terminal, wait_for
 
 LONGER = ("AuxsiameseMLP", "--epochs", "8", "--repeats", "2", "--reruns", "2", "--experiment", "s")
 
@@ -42,6 +45,7 @@ def test_workers_may_join_and_leave(
     assert terminal.trained() == local.trained()
 
 
+@pytest.mark.slow
 def test_a_run_says_that_it_waits_for_workers(
     tmp_path: Path, cache: Path, standin: StandIn, search: tuple[str, ...]
 ) -> None:
@@ -54,3 +58,40 @@ def test_a_run_says_that_it_waits_for_workers(
             life.join(60)
     assert life.exitcode == 0, log.read_text()
     assert log.read_text().count("The cluster has no workers: this run waits until one joins.") == 1
+
+
+MINE = """
+from beside import grown
+from studies import Experiment, Stage
+
+class Heights:
+    def __init__(self, heights):
+        self.heights = heights
+
+def load():
+    return Heights([1, 2, 3])
+
+def train(parameters, seed, data):
+    return {"accuracy": grown(data.heights, parameters["depth"]) + seed / 1000}
+
+experiment = Experiment(
+    "mine", {"tree": train}, [Stage("size", depth=[2, 4])], repeats=2, reruns=1, data=load
+)
+"""
+
+
+def test_what_a_file_defines_travels_to_workers_that_lack_it(terminal: Terminal, dask: str) -> None:
+    """With the file beside it, and with data of its own kind."""
+    (terminal.folder / "mine.py").write_text(MINE)
+    (terminal.folder / "beside.py").write_text("def grown(heights, by): return sum(heights) * by\n")
+    with Client(dask) as client:
+        client.wait_for_workers(2)
+        for module in ("mine", "beside"):
+            assert list(client.run(importlib.util.find_spec, module).values()) == [None, None]
+    command = ("studies.run", "tree", "--define", "mine.py", "--cluster", dask)
+    said = terminal.run(*command)
+    assert "5 trainings" in said
+    assert terminal.query("select depth, seed, accuracy from training_runs order by 1, 2") == [
+        (2, 0, 12.0), (2, 1, 12.001), (4, 0, 24.0), (4, 1, 24.001), (4, 10, 24.01),
+    ]  # fmt: skip
+    assert "nothing is left to train" in terminal.run(*command)

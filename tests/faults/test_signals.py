@@ -10,8 +10,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from standin import StandIn
-from terminal import Terminal, wait_for
+
+from tests.support.standin import StandIn
+from tests.support.terminal import Terminal, wait_for
 
 SAID = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
 

@@ -8,12 +8,14 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from random import Random
 
-import lives
 import pytest
-from standin import StandIn
+
+from tests.faults import lives
+from tests.support.standin import StandIn
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [20])
 def test_two_drivers(
     times: int,
     tmp_path: Path,

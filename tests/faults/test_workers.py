@@ -10,9 +10,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from invariants import ask
-from standin import StandIn
-from terminal import Terminal
+
+from tests.faults.invariants import ask
+from tests.support.standin import StandIn
+from tests.support.terminal import Terminal
 
 FAILED = "select count(*) from trials where state = 'FAIL'"
 
@@ -68,9 +69,8 @@ def wrong_with_bad_cells(
 
     On a single worker: the job that waits behind such a training dies with it each time.
     """
-    run = terminal.start_standin(
-        replace(standin, faults=bad), *search, "--workers", "1", patience=0.5
-    )
+    faulty = replace(standin, faults=bad, deadline=0.5)
+    run = terminal.start_standin(faulty, *search, "--workers", "1")
     said, _ = run.communicate(timeout=180)
     if run.returncode != 1:
         yield f"exit code {run.returncode}: {said}"
@@ -91,12 +91,12 @@ def wrong_with_bad_cells(
         yield f"processes left: {left}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "cells"),
     [
-        ("die", [(5e-3, 8)]),
-        pytest.param("die", [(1e-3, 16), (1e-4, 128), (5e-4, 32)], marks=pytest.mark.slow),
-        pytest.param("hang", [(5e-3, 16), (1e-4, 8)], marks=pytest.mark.slow),
+        ("die", [(1e-3, 16), (1e-4, 128), (5e-4, 32)]),
+        ("hang", [(5e-3, 16), (1e-4, 8)]),
     ],
 )
 def test_a_training_that_ends_its_worker(

@@ -4,18 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
 import pytest
-from runs import DATA, Runs
-from small_mnist import write_small_mnist
-from typer.testing import CliRunner
 
-from digitcmp.data.pairs import PooledDigits, PooledImages
 from storage.store import Store, open_store
 from studies import run
-from studies.cluster import Cluster
-from studies.records import Data
+from tests.support.runs import Runs
+from tests.support.small_mnist import write_small_mnist
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -33,21 +28,8 @@ def store(url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def data() -> Data:
-    return DATA
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """Two real workers, which start with the first job."""
-    nothing = PooledImages(np.zeros((0, 14, 14), np.uint16), np.zeros(0, np.uint8))
-    with Cluster(None, 2, PooledDigits(nothing, nothing, nothing, DATA.sha256)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def runs(url: str, cluster: Cluster) -> Runs:
-    return Runs(url, cluster)
+def runs(url: str, workers: str) -> Runs:
+    return Runs(url, workers)
 
 
 @pytest.fixture
@@ -60,7 +42,12 @@ def digits_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ends(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def ends(
+    tmp_path: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Callable[..., str]:
     """Call a command in a folder of its own; what it says as it ends with `code`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DIGITCMP_CACHE", str(cache))
@@ -69,11 +56,13 @@ def ends(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
 
     def call(code: int, *arguments: str, command: Any = run) -> str:
         before = sorted(tmp_path.rglob("*"))
-        result = CliRunner().invoke(command.app, arguments)
-        assert result.exit_code == code, result.output
-        assert isinstance(result.exception, SystemExit), result.exception
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            (command.main if command is run else command.app)(list(arguments))
+        said = capsys.readouterr()
+        assert ended.value.code == code, said
         assert sorted(tmp_path.rglob("*")) == before
-        assert result.stdout == ""
-        return result.stderr
+        assert said.out == ""
+        return said.err
 
     return call

@@ -4,41 +4,81 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import optuna
 import pytest
-from runs import Runs
-from standin import StandIn
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.trial import create_trial
 from typer.testing import CliRunner
 
 import studies
-from storage.store import Store
+from storage.store import Store, open_store
+from storage.trainings import declare
 from studies.best import app
-from studies.chain import open_study, run_chain
-from studies.cluster import Cluster
-from studies.driver import Driver
-from studies.protocol import Protocol
-from studies.stages import make_stage
 
-PROTOCOL = Protocol(epochs=2, repeats=2, reruns=2)
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+Parameters = Mapping[str, Any]
+
+GRID = {"rate": [0.001, 0.1], "depth": [2, 8], "kernel": ["linear", "rbf"]}
+PUBLISHED = {"mean": 0.813, "deviation": 0.006, "seconds": 8.386, "seconds_deviation": 0.395}
+TREE = {"rate": 0.001, "depth": 8}
+MACHINE = {"rate": 0.1, "kernel": "rbf"}
+MODELS = ["tree", "machine", "forest"]
+
+
+def write(
+    store: Store, name: str, trials: Sequence[tuple[Parameters, float, float]], **attributes: Any
+) -> None:
+    """Write a study: parameters, score and seconds of its trials."""
+    study = optuna.create_study(study_name=name, storage=store.optuna, direction="maximize")
+    known = zip(("experiment", "model", "stage"), name.split("/"), strict=True)
+    for key, value in {**dict(known), **attributes}.items():
+        study.set_user_attr(key, value)
+    for parameters, score, seconds in trials:
+        trial = create_trial(
+            params=dict(parameters),
+            distributions={key: distribution(value) for key, value in parameters.items()},
+            value=score,
+            intermediate_values={0: score, 1: score},
+            user_attrs={"score": score, "train_seconds": seconds},
+        )
+        study.add_trial(trial)
+
+
+def distribution(value: Any) -> BaseDistribution:
+    if isinstance(value, str):
+        return CategoricalDistribution(GRID["kernel"])
+    return IntDistribution(0, 99) if isinstance(value, int) else FloatDistribution(0, 1)
+
+
+def reruns(parameters: Parameters, value: float) -> list[tuple[Parameters, float, float]]:
+    return [({**parameters, "seed": seed}, value, float(seed)) for seed in (10, 11)]
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> str:
-    """A store with MLP in two experiments, CNN without its reruns, and AuxMLP without a search."""
-
-    def work(driver: Driver) -> None:
-        run_chain(driver, "toy", "MLP", PROTOCOL)
-        run_chain(driver, "other", "MLP", PROTOCOL)
-        stage = make_stage("toy", "CNN", "lr-batch", PROTOCOL, None)
-        driver.run(stage, open_study(driver, stage))
-        published = Protocol(epochs=2, reruns=2, search="published")
-        run_chain(driver, "table-1", "AuxMLP", published)
-
-    folder = tmp_path_factory.mktemp("three")
-    runs = Runs(f"sqlite:///{folder / 'studies.db'}", cluster)
-    assert runs.drive(StandIn(folder, level=0.75), work) == []
-    return runs.url
+def several(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Two models in `toy`, where `machine` was not rerun; one in `other`; one without a search."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('several') / 'studies.db'}"
+    with open_store(url) as store:
+        declare(store.engine, GRID, "accuracy")
+        toy = {"models": MODELS, "parameters": 1234}
+        write(store, "toy/machine/size", [(MACHINE, 0.625, 1.0)], **toy)
+        found = [({**TREE, "depth": 2}, 0.5, 1.0), (TREE, 0.75, 1.0)]
+        write(store, "toy/tree/size", found, **toy, published=PUBLISHED)
+        write(store, "toy/tree/rerun", reruns(TREE, 0.875), **toy, published=PUBLISHED)
+        # As an older version left it.
+        write(store, "other/tree/size", [(TREE, 0.5, 1.0)])
+        write(store, "table-1/forest/rerun", reruns(TREE, 0.25))
+    return url
 
 
 def ask(url: str, *arguments: str) -> str:
@@ -47,53 +87,85 @@ def ask(url: str, *arguments: str) -> str:
     return result.stdout
 
 
-def test_the_table_has_ours_beside_the_papers(three: str) -> None:
-    header, *rows = [" ".join(line.split()) for line in ask(three).splitlines()]
+def test_the_table_has_ours_beside_what_is_published(several: str) -> None:
+    header, *rows = [" ".join(line.split()) for line in ask(several).splitlines()]
     assert header == (
-        "experiment model learning rate batch alpha searched accuracy paper seconds paper"
+        "experiment model rate depth kernel searched accuracy published seconds published"
     )
-    mlp = "MLP 0.005 8 - 0.7500 0.750 ± 0.000 0.813 ± 0.006 11.50 ± 0.71 8.4 ± 0.4"
-    cnn = "CNN 0.005 8 - 0.7500 0.822 ± 0.010 10.2 ± 0.5"
-    # It was not searched.
-    aux = "AuxMLP 0.005 16 0.9 0.750 ± 0.000 0.856 ± 0.011 11.50 ± 0.71 7.3 ± 0.4"
-    assert rows[:4] == [f"other {mlp}", f"table-1 {aux}", f"toy {mlp}", f"toy {cnn}"]
+    assert rows[:4] == [
+        "other tree 0.001 8 - 0.5000",
+        # It was not searched.
+        "table-1 forest 0.001 8 - 0.250 ± 0.000 10.50 ± 0.71",
+        "toy tree 0.001 8 - 0.7500 0.875 ± 0.000 0.813 ± 0.006 10.50 ± 0.71 8.4 ± 0.4",
+        "toy machine 0.1 - rbf 0.6250",
+    ]
     assert [row.split()[0] for row in rows[4:]] == ["Watch:", "Query:"]
-    assert len(ask(three, "--experiment", "toy").splitlines()) == 1 + 2 + 2
-    assert len(ask(three, "MLP").splitlines()) == 1 + 2 + 2
-    assert len(ask(three, "ResNet").splitlines()) == 1 + 2
 
 
-def test_json_has_winners_and_results(three: str) -> None:
-    found = json.loads(ask(three, "--format", "json"))
-    assert [(each["experiment"], each["model"]) for each in found] == [
-        ("other", "MLP"), ("table-1", "AuxMLP"), ("toy", "MLP"), ("toy", "CNN"),
-    ]  # fmt: skip
-    assert (found[1]["mean_accuracy"], found[1]["runs"], found[1]["result"]["reruns"]) == (
-        None,
-        0,
-        2,
-    )
-    found = json.loads(ask(three, "--format", "json", "--experiment", "toy"))
-    by_model = {each["model"]: each for each in found}
-    assert by_model.keys() == {"MLP", "CNN"}
-    assert by_model["CNN"]["result"] is None
-    assert by_model["MLP"]["result"]["reruns"] == 2
-    assert by_model["MLP"]["mean_accuracy"] == 0.75
-    assert by_model["MLP"]["alpha"] is None
+def test_the_table_has_no_more_than_what_is_asked_for(several: str) -> None:
+    header, machine, *_ = ask(several, "machine").splitlines()
+    assert header.split() == ["model", "rate", "kernel", "searched", "accuracy", "seconds"]
+    assert machine.split() == ["machine", "0.1", "rbf", "0.6250"]
+    assert len(ask(several, "--experiment", "toy").splitlines()) == 1 + 2 + 2
+    # It is one of the experiment's models, of which nothing is there.
+    assert len(ask(several, "--experiment", "toy", "forest").splitlines()) == 1 + 2
 
 
-def test_a_store_without_results_is_no_error(store: Store, url: str) -> None:
+def test_an_unknown_model_is_told_the_nearest(several: str) -> None:
+    result = CliRunner().invoke(app, ["--storage", several, "Tre"])
+    assert result.exit_code == 2
+    assert result.stderr == "error: no model is called 'Tre': did you mean tree?\n"
+
+
+def test_objectives_of_several_experiments_are_named(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with open_store(url) as store:
+        declare(store.engine, {"rate": [0.1]}, "accuracy")
+        declare(store.engine, {"rate": [0.1]}, "loss")
+        write(store, "a/tree/size", [({"rate": 0.1}, 0.75, 1.0)], objective="accuracy")
+        write(store, "b/tree/size", [({"rate": 0.1}, 0.00012345, 1.0)], objective="loss")
+    header, *rows = [line.split() for line in ask(url).splitlines()]
+    assert header == ["experiment", "model", "objective", "rate", "searched", "result", "seconds"]
+    assert rows[:2] == [
+        ["a", "tree", "accuracy", "0.1", "0.7500"],
+        ["b", "tree", "loss", "0.1", "0.0001234"],
+    ]
+    winners = json.loads(ask(url, "--format", "json"))
+    assert [winner.get("mean_loss") for winner in winners] == [None, 0.00012345]
+
+
+def test_json_has_winners_and_results(several: str) -> None:
+    winners = json.loads(ask(several, "--format", "json", "--experiment", "toy"))
+    assert winners[1] == {
+        "experiment": "toy", "model": "machine", "rate": 0.1, "depth": None, "kernel": "rbf",
+        "mean_accuracy": 0.625, "std_accuracy": 0.0, "runs": 2, "result": None,
+    }  # fmt: skip
+    (tree, _) = winners
+    assert tree["result"] == {
+        "experiment": "toy", "model": "tree", "parameters": 1234, "rate": 0.001, "depth": 8,
+        "kernel": None, "mean_accuracy": 0.875, "std_accuracy": 0.0, "mean_train_seconds": 10.5,
+        "std_train_seconds": pytest.approx(0.5**0.5), "reruns": 2,
+    }  # fmt: skip
+    (forest,) = json.loads(ask(several, "--format", "json", "--experiment", "table-1"))
+    assert (forest["mean_accuracy"], forest["runs"], forest["result"]["reruns"]) == (None, 0, 2)
+
+
+def test_a_store_without_results_is_no_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with open_store(url):
+        pass
     assert json.loads(ask(url, "--format", "json")) == []
+    assert ask(url).split()[:4] == ["model", "searched", "result", "seconds"]
 
 
-def test_neither_torch_nor_optuna_is_loaded(store: Store, url: str, tmp_path: Path) -> None:
+def test_neither_torch_nor_optuna_is_loaded(several: str, tmp_path: Path) -> None:
     """They take seconds, and an answer takes none."""
     code = (
         "import sys; from studies.best import app; app(sys.argv[1:], standalone_mode=False); "
-        "print({'torch', 'optuna', 'distributed'} & set(sys.modules))"
+        "print({'torch', 'optuna', 'distributed', 'digitcmp'} & set(sys.modules))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "--storage", url],
+        [sys.executable, "-c", code, "--storage", several],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
         capture_output=True,

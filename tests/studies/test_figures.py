@@ -1,8 +1,8 @@
 """Figures hold what the reads say, and nothing in them overlaps."""
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from unittest import mock
 
 import pytest
@@ -12,54 +12,95 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from storage.queries import GridCell, ModelResult
+from storage.store import Store
+from storage.trainings import Value
 from studies import figures
+from studies.figures import DrawnModel, Search
 from studies.figures.effects import Row
-from studies.paper import PAPER
-from studies.protocol import ALPHAS, BATCH_SIZES, LEARNING_RATES
+from studies.paper import experiment
+from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around
+
+PAPER = experiment()
+RATES, SIZES, ALPHAS = [5e-3, 1e-3, 5e-4, 1e-4], [8, 16, 32, 64, 128], [i / 10 for i in range(11)]
+PUBLISHED = asdict(PAPER.published["AuxsiameseCNN"])
+GRID: dict[str, Sequence[Value]] = {"learning_rate": RATES, "batch_size": SIZES, "alpha": [1.0]}
+SEARCH = Search("AuxsiameseCNN", GRID, published=PUBLISHED)
+ALPHA = replace(SEARCH, grid={"learning_rate": [5e-3], "batch_size": [8], "alpha": ALPHAS})
+
+
+def cell(mean: float, **parameters: Value) -> GridCell:
+    return GridCell("paper", "AuxsiameseCNN", "s", parameters, mean, 0.012, 10, "COMPLETE", 0)
+
 
 CELLS = [
-    GridCell("paper", "AuxsiameseCNN", "lr-batch", rate, size, 1.0, 0.9 - 9 / size * rate, 0.012,
-             10, "COMPLETE", 0)
-    for rate, size in itertools.product(LEARNING_RATES, BATCH_SIZES)
-]  # fmt: skip
-ALPHA_CELLS = [
-    dataclasses.replace(CELLS[0], alpha=alpha, mean_accuracy=0.88 + alpha / 50) for alpha in ALPHAS
+    cell(0.9 - 9 / size * rate, learning_rate=rate, batch_size=size, alpha=1.0)
+    for rate, size in itertools.product(RATES, SIZES)
 ]
-RESULTS = [
-    ModelResult("paper", model, 72268, 1e-3, 8, None, each.accuracy + 0.01, 0.012,
-                each.seconds / 10, each.seconds / 99, 10)
-    for model, each in PAPER.items()
+ALPHA_CELLS = [
+    cell(0.88 + alpha / 50, learning_rate=5e-3, batch_size=8, alpha=alpha) for alpha in ALPHAS
+]
+TREES = Search("Forest", {"depth": [4, 8], "kernel": ["poly", "linear"], "rate": [0.1, 0.5, 9]})
+TREE_CELLS = [
+    cell(0.9 - depth / 100 + len(kernel) / 1000 + rate / 100, depth=depth, kernel=kernel, rate=rate)
+    for depth, kernel, rate in itertools.product([4, 8], ["poly", "linear"], [0.1, 0.5, 9])
+]
+WORDS = Search("SVM", {"kernel": ["poly", "linear", "rbf"]})
+WORD_CELLS = [cell(0.9 - len(word) / 100, kernel=word) for word in ["poly", "linear", "rbf"]]
+MODELS = [
+    DrawnModel(
+        ModelResult("paper", model, "accuracy", 72268, {"learning_rate": 1e-3, "batch_size": 8},
+                    known.mean + 0.01, 0.012, (known.seconds or 0) / 10, (known.seconds or 0) / 99,
+                    10),
+        asdict(known), PAPER.factors[model],
+    )
+    for model, known in PAPER.published.items()
 ]  # fmt: skip
+FOUR = MODELS + [
+    DrawnModel(replace(drawn.result, model=model), {}, LENET.factors[model])
+    for drawn, model in zip(MODELS, LENET.models, strict=False)
+]
+"""Four groups: nothing is published of the last one."""
+PLAIN = [
+    DrawnModel(replace(drawn.result, objective="loss", model=f"Tree{place}"))
+    for place, drawn in enumerate(MODELS + MODELS[:2])
+]
 CURVES = [tuple(3 / (epoch + seed / 10) for epoch in range(1, 26)) for seed in range(10)]
 EFFECTS = [
-    Row(kind, f"{kind}: {name}", value, value - 0.006, value + 0.007)
-    for kind in ("MLP", "CNN", "ResNet")
+    Row(kind, name, value, value - 0.006, value + 0.007)
+    for kind in ("MLP", "CNN", "ResNet", "LeNet")
     for name, value in (("weight sharing", -0.012), ("auxiliary loss", 0.031), ("both", 0.113))
 ]
 RATIOS = [
-    dataclasses.replace(row, value=1 + 20 * each, low=1 + 19 * each, high=1 + 21 * each)
-    for row, each in ((row, abs(row.value)) for row in EFFECTS)
+    replace(row, value=1 + 20 * size, low=1 + 19 * size, high=1 + 21 * size)
+    for row, size in ((row, abs(row.value)) for row in EFFECTS)
 ]
-ONE_SEED = [dataclasses.replace(EFFECTS[0], low=None, high=None)]
+ONE_SEED = [replace(EFFECTS[0], low=None, high=None, group="")]
 
 DRAWN: dict[str, Callable[[], Figure]] = {
-    "heat map": lambda: figures.heat_map("AuxsiameseCNN", CELLS, CELLS[7]),
-    "heat map of one cell": lambda: figures.heat_map("AuxsiameseCNN", CELLS[:1], None),
-    "heat map of none": lambda: figures.heat_map("MLP", [], None),
-    "alpha of none": lambda: figures.alpha_curve("AuxsiameseCNN", [], None),
-    "alpha": lambda: figures.alpha_curve("AuxsiameseCNN", ALPHA_CELLS, ALPHA_CELLS[-1]),
-    "loss": lambda: figures.loss_curve("AuxsiameseResNet", CURVES),
-    "loss of one rerun and epoch": lambda: figures.loss_curve("MLP", [(0.7,)]),
-    "accuracies": lambda: figures.accuracy_bars(RESULTS),
-    "accuracy of one": lambda: figures.accuracy_bars(RESULTS[-1:]),
-    "seconds": lambda: figures.seconds_bars(RESULTS),
-    "seconds of one": lambda: figures.seconds_bars(RESULTS[-1:]),
-    "effects": lambda: figures.accuracy_effects(EFFECTS),
-    "effects of one seed": lambda: figures.accuracy_effects(ONE_SEED),
+    "heat map": lambda: figures.heat_map(SEARCH, CELLS, CELLS[7]),
+    "heat map of one cell": lambda: figures.heat_map(SEARCH, CELLS[:1], None),
+    "heat map of none": lambda: figures.heat_map(replace(SEARCH, published=None), [], None),
+    "heat map of words": lambda: figures.heat_map(TREES, TREE_CELLS, TREE_CELLS[2]),
+    "alpha of none": lambda: figures.curve(ALPHA, "alpha", [], None),
+    "alpha": lambda: figures.curve(ALPHA, "alpha", ALPHA_CELLS, ALPHA_CELLS[-1]),
+    "learning rate": lambda: figures.curve(SEARCH, "learning_rate", CELLS[::5], CELLS[0]),
+    "words": lambda: figures.curve(WORDS, "kernel", WORD_CELLS, WORD_CELLS[0]),
+    "loss": lambda: figures.loss_curves("AuxsiameseResNet", CURVES),
+    "loss of one rerun and epoch": lambda: figures.loss_curves("MLP", [(0.7,)]),
+    "accuracies": lambda: figures.objective_bars(MODELS),
+    "accuracies of four groups": lambda: figures.objective_bars(FOUR),
+    "accuracy of one": lambda: figures.objective_bars(MODELS[-1:]),
+    "losses": lambda: figures.objective_bars(PLAIN),
+    "seconds": lambda: figures.seconds_bars(MODELS),
+    "seconds of one": lambda: figures.seconds_bars(MODELS[-1:]),
+    "effects": lambda: figures.objective_effects(EFFECTS, "accuracy"),
+    "effects of one seed": lambda: figures.objective_effects(ONE_SEED, "accuracy"),
     "ratios": lambda: figures.seconds_effects(RATIOS),
     "ratios of one": lambda: figures.seconds_effects(RATIOS[:1]),
-    "both": lambda: figures.accuracy_against_seconds(RESULTS),
-    "both of one": lambda: figures.accuracy_against_seconds(RESULTS[:1]),
+    "both": lambda: figures.objective_against_seconds(MODELS),
+    "both of four groups": lambda: figures.objective_against_seconds(FOUR),
+    "both of no groups": lambda: figures.objective_against_seconds(PLAIN),
+    "both of one": lambda: figures.objective_against_seconds(MODELS[:1]),
 }
 
 
@@ -73,18 +114,18 @@ def texts(figure: Figure) -> list[Text]:
     canvas = FigureCanvasAgg(figure)
     with mock.patch.object(Text, "draw", draw):
         canvas.draw()
-    return [each for each in drawn if each.get_visible() and each.get_text().strip()]
+    return [text for text in drawn if text.get_visible() and text.get_text().strip()]
 
 
-def said(figure: Figure) -> list[str]:
-    return [each.get_text() for each in texts(figure)]
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in texts(figure)]
 
 
 @pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
 def test_no_text_overlaps_another_or_leaves_the_figure(draw: Callable[[], Figure]) -> None:
     figure = draw()
-    boxes = [(each.get_text(), each.get_window_extent()) for each in texts(figure)]
-    assert len(boxes) > 5
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
+    assert len(boxes) >= 5
     for (one, a), (other, b) in itertools.combinations(boxes, 2):
         assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
     page = figure.bbox
@@ -99,65 +140,131 @@ def test_the_same_results_give_the_same_bytes(draw: Callable[[], Figure]) -> Non
 
 
 def test_each_cell_says_mean_and_deviation() -> None:
-    shown = said(DRAWN["heat map"]())
-    for cell in CELLS:
-        assert f"{cell.mean_accuracy:.3f}\n± 0.012" in shown
+    shown = words(DRAWN["heat map"]())
+    for drawn in CELLS:
+        assert f"{drawn.mean:.3f}\n± 0.012" in shown
 
 
 def test_cells_without_a_result_say_why() -> None:
     states = ("DIVERGED", "FAIL", "RUNNING")
-    cells = [*CELLS[3:], *map(lambda c, s: dataclasses.replace(c, state=s), CELLS[:3], states)]
-    shown = said(figures.heat_map("AuxsiameseCNN", cells, CELLS[7]))
-    assert {"diverged", "failed", "running"} <= set(shown)
+    cells = [*CELLS[3:], *map(lambda c, s: replace(c, state=s), CELLS[:3], states)]
+    assert {"diverged", "failed", "running"} <= set(
+        words(figures.heat_map(SEARCH, cells, CELLS[7]))
+    )
 
 
-def test_the_winner_and_the_papers_are_framed() -> None:
-    best = CELLS[7]
-    (axes, _) = figures.heat_map("AuxsiameseCNN", CELLS, best).axes
+@pytest.mark.parametrize("is_minimized", [False, True])
+def test_a_place_of_several_cells_shows_the_best(is_minimized: bool) -> None:
+    search = replace(TREES, is_minimized=is_minimized)
+    shown = words(figures.heat_map(search, TREE_CELLS[::-1], TREE_CELLS[2]))
+    best = [0.865, 0.867, 0.825, 0.827] if is_minimized else [0.954, 0.956, 0.914, 0.916]
+    assert [f"{mean:.3f}\n± 0.012" in shown for mean in best] == [True] * 4
+    # Numbers grow upwards, words stand as in the grid.
+    axes = figures.heat_map(search, TREE_CELLS, None).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["8", "4"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["poly", "linear"]
+
+
+def test_the_winner_and_what_is_published_are_framed() -> None:
+    best = CELLS[7].parameters
+    (axes, _) = figures.heat_map(SEARCH, CELLS, CELLS[7]).axes
     frames = {
-        str(each.get_label()): (round(each.get_y() + 0.47), round(each.get_x() + 0.47))
-        for each in axes.patches
-        if isinstance(each, Rectangle)
+        str(frame.get_label()): (round(frame.get_y() + 0.47), round(frame.get_x() + 0.47))
+        for frame in axes.patches
+        if isinstance(frame, Rectangle)
     }
-    paper = PAPER["AuxsiameseCNN"]
+    published = PUBLISHED["parameters"]
     assert frames == {
-        "winner": (LEARNING_RATES.index(best.learning_rate), BATCH_SIZES.index(best.batch_size)),
-        "the paper's winner (0.905 ± 0.014)": (
-            LEARNING_RATES.index(paper.learning_rate),
-            BATCH_SIZES.index(paper.batch_size),
+        "winner": (RATES.index(best["learning_rate"]), SIZES.index(best["batch_size"])),
+        "published (0.905 ± 0.014)": (
+            RATES.index(published["learning_rate"]), SIZES.index(published["batch_size"]),
         ),
-    }
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("draw", "digits", "means"),
-    [
-        (figures.accuracy_bars, 3, [(r.mean_accuracy, PAPER[r.model].accuracy) for r in RESULTS]),
-        (
-            figures.seconds_bars,
-            1,
-            [(r.mean_train_seconds, PAPER[r.model].seconds) for r in RESULTS],
-        ),
-    ],
-)
-def test_bars_are_as_long_as_ours_and_the_papers(
-    draw: Callable[[Sequence[ModelResult]], Figure], digits: int, means: list[tuple[float, float]]
+def test_numbers_stand_to_scale_where_there_is_room() -> None:
+    def ticks(values: Sequence[Value]) -> list[float]:
+        search = Search("Forest", {"rate": values})
+        axes = figures.curve(search, "rate", [], None).axes[0]
+        return [float(tick) for tick in axes.get_xticks()]
+
+    assert ticks([0, 1, 4]) == [0, 1, 4]
+    first, second, third = ticks([0.001, 0.1, 0.01])
+    assert second - first == pytest.approx(third - second)
+    assert ticks([0, 0.001, 1]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("models", [MODELS, FOUR, PLAIN])
+@pytest.mark.parametrize("name", ["mean", "seconds"])
+def test_bars_are_as_long_as_ours_and_the_published_ones(
+    models: list[DrawnModel], name: str
 ) -> None:
-    # Whatever order they come in, they are drawn in the paper's.
-    figure = draw(RESULTS[::-1])
+    figure = figures.objective_bars(models) if name == "mean" else figures.seconds_bars(models)
     (axes,) = figure.axes
-    widths = [each.get_width() for each in axes.patches if isinstance(each, Rectangle)]
-    assert widths == pytest.approx([ours for ours, _ in means] + [paper for _, paper in means])
-    numbers = "\n".join(said(figure))
-    assert all(f"{ours:.{digits}f} ± " in numbers for ours, _ in means)
+    widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
+    ours = [drawn.result.mean if name == "mean" else drawn.result.mean_seconds for drawn in models]
+    published = [drawn.published[name] for drawn in models if drawn.published]
+    assert widths == pytest.approx(ours + published)
+    numbers = "\n".join(words(figure))
+    assert all(f"{mean:.{3 if name == 'mean' else 1}f} ± " in numbers for mean in ours)
+    assert ("published" in numbers) == (models != PLAIN)
+
+
+def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
+    def looks(models: list[DrawnModel]) -> list[tuple[object, object]]:
+        (axes,) = figures.objective_against_seconds(models).axes
+        points = [drawn.lines[0] for drawn in axes.containers]
+        return [(point.get_color(), point.get_marker()) for point in points]
+
+    four = looks(FOUR)
+    assert len(set(four)) == len(FOUR)
+    assert len({colour for colour, _ in four}) == len({marker for _, marker in four}) == 4
+    assert len(set(looks(PLAIN))) == len(PLAIN)
+    assert len({colour for colour, _ in looks(PLAIN[:12])}) == 1
 
 
 def test_effects_stand_where_their_values_and_intervals_are() -> None:
-    (axes,) = figures.accuracy_effects(EFFECTS).axes
+    (axes,) = figures.objective_effects(EFFECTS, "accuracy").axes
     for place, (row, drawn) in enumerate(zip(EFFECTS, axes.containers, strict=True)):
         (point, _, (interval,)) = drawn.lines
         assert (*point.get_xdata(), *point.get_ydata()) == (row.value, place)
         (ends,) = interval.get_segments()
         assert list(ends[:, 0]) == pytest.approx([row.low, row.high])
-    assert "+0.113" in said(figures.accuracy_effects(EFFECTS))
-    assert "×1.62" in said(figures.seconds_effects(RATIOS))
+    assert len({drawn.lines[0].get_color() for drawn in axes.containers}) == 4
+    assert {"+0.113", "LeNet: both"} <= set(words(figures.objective_effects(EFFECTS, "accuracy")))
+    assert "×1.62" in words(figures.seconds_effects(RATIOS))
+
+
+def test_a_study_has_the_figures_of_its_stage(store: Store) -> None:
+    Filled(store).model("AuxMLP", around(0.85))
+    Filled(store, FOREST, BEST_TREE).model("Forest", around(0.4))
+    names = {
+        stage: [name for name, _ in figures.figures_of(store.engine, *stage)]
+        for stage in [
+            ("paper", "AuxMLP", "lr-batch"), ("paper", "AuxMLP", "alpha"),
+            ("paper", "AuxMLP", "rerun"), ("forest", "Forest", "rerun"),
+        ]
+    }  # fmt: skip
+    assert list(names.values()) == [
+        ["heat-map.png"], ["curve.png"],
+        ["loss.png", "accuracy.png", "seconds.png", "accuracy-against-seconds.png"],
+        ["training-loss.png", "loss.png", "seconds.png", "loss-against-seconds.png"],
+    ]  # fmt: skip
+
+
+def test_a_search_of_many_parameters_has_a_curve_of_each_beyond_two() -> None:
+    drawn = list(figures.search_figures(TREES, TREE_CELLS, TREE_CELLS[2]))
+    assert [name for name, _ in drawn] == ["heat-map.png", "curve.png"]
+    # Only cells that share the winner's depth and kernel.
+    (points, *_) = drawn[1][1].axes[0].containers
+    assert list(points.lines[0].get_ydata()) == [c.mean for c in TREE_CELLS[:3]]
+    more = replace(TREES, grid={**TREES.grid, "weight": [1, 2]})
+    names = [name for name, _ in figures.search_figures(more, [], None)]
+    assert names == ["heat-map.png", "curve-rate.png", "curve-weight.png"]
+
+
+def test_an_older_study_has_the_grid_of_its_protocol_or_of_its_cells() -> None:
+    cells = [CELLS[0], replace(CELLS[0], parameters={**CELLS[0].parameters, "batch_size": 16})]
+    older = Search.of_study("MLP", {"protocol": {"batch_sizes": SIZES}}, cells)
+    assert older.grid == {"learning_rate": [5e-3], "batch_size": SIZES, "alpha": [1.0]}
+    assert Search.of_study("MLP", {}, cells).grid["batch_size"] == [8, 16]

@@ -6,24 +6,25 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from filled import PROTOCOL, WINNER, Filled, around, family
 from typer.testing import CliRunner
 
 import studies
-from storage.measurements import training_rows
-from storage.queries import ModelResult
 from storage.reader import open_reader
-from storage.schema import COLUMNS, record
 from storage.store import open_store
-from studies.paper import PAPER
+from storage.trainings import record, training_runs
+from studies.experiment.study import grid_study
 from studies.report import __main__ as command
 from studies.report.choice import asked_for, headline, model_runs
-from studies.report.headline import beyond_noise, headline_table, is_far, is_restless
-from studies.report.searching import accuracies_on_test, dead_trainings
+from studies.report.headline import headline_table, is_restless
+from studies.report.published import beyond_noise, is_far
+from studies.report.runs import ModelRun
+from studies.report.searches import dead_trainings, values_on_test
+from studies.report.trainings import trainings_of
+from tests.support.filled import PAPER, Filled, around, family, small
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +34,23 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     with open_store(url) as store:
         family(Filled(store))
         Filled(store).model("CNN", around(0.8), stop="rerun")
-        chosen = Filled(store, "paper+select-on=validation", PROTOCOL | {"select_on": "validation"})
+        validation = small("paper+select-on=validation", select_on="validation")
+        chosen = Filled(store, validation)
         chosen.model("MLP", around(0.78))
-        joint = Filled(store, "paper+search=joint", PROTOCOL | {"search": "joint"})
+        joint = Filled(store, small("paper+search=joint", search="joint"))
         joint.winner = {"learning_rate": 0.005, "batch_size": 16, "alpha": 1.0}
         joint.model("AuxMLP", around(0.86))
-        published = Filled(store, "paper+search=published", PROTOCOL | {"search": "published"})
-        published.winner = {"learning_rate": 5e-3, "batch_size": 16, "alpha": 0.9}
-        published.model("AuxMLP", around(0.858))
-        logits = PROTOCOL | {"search": "published", "auxiliary": "logits"}
-        other_loss = Filled(store, "paper+auxiliary=logits,search=published", logits)
-        other_loss.winner = published.winner
-        other_loss.model("AuxMLP", around(0.870))
-        apart = PROTOCOL | {"select_on": "validation", "epochs": 9}
-        Filled(store, "paper+select-on=validation,epochs=9", apart).model("MLP", around(0.7))
+        published = small("paper+search=published", search="published")
+        Filled(store, published).model("AuxMLP", around(0.858))
+        name = "paper+auxiliary=logits,search=published"
+        other_loss = small(name, search="published", auxiliary="logits")
+        Filled(store, other_loss).model("AuxMLP", around(0.870))
+        name = "paper+rank-by=lower-bound,epochs=9"
+        Filled(store, small(name, rank_by="lower-bound", epochs=9)).model("MLP", around(0.7))
         # A repeat of no experiment that is left in the store.
-        record(store.engine, [chosen.training("MLP", WINNER | {"alpha": None}, 7, 0.1)])
+        grid = grid_study(validation, "MLP", "lr-batch", None)
+        cell = {"learning_rate": 0.001, "batch_size": 16}
+        record(store.engine, [chosen.training(grid, cell, 7, 0.1)])
     return url
 
 
@@ -68,76 +70,93 @@ def text(written: Path) -> str:
 def test_it_begins_with_what_the_data_say(text: str) -> None:
     first, *_ = text.split("## Accuracy and time")
     assert "Weight sharing alone** raises test accuracy in MLP (+0.030 [" in first
-    assert "The auxiliary loss alone** raises test accuracy in MLP (+0.050 [" in first
+    assert "Auxiliary loss alone** raises test accuracy in MLP (+0.050 [" in first
     assert "Both together** raise test accuracy in MLP (+0.090 [" in first
-    assert "give more than the sum of each in MLP (+0.010 [" in first
-    assert "the auxiliary loss alone MLP ×2.00; both" in first
+    assert "give more than the sum of their effects in MLP (+0.010 [" in first
+    assert "auxiliary loss alone MLP ×2.00; both" in first
     assert "AuxsiameseMLP (0.890 ± 0.008), before AuxMLP (0.850 ± 0.006)" in first
     assert "the lead of 0.040 is more than chance" in first
     assert "CNN in paper (rerun: 0 of 4 trainings)" in first
     assert "**Not begun**: SiameseCNN, AuxCNN," in first
     # A claim on models that are not complete is not judged.
-    assert "paper claims" not in first
+    assert "published claim" not in first
     assert 4 <= first.count("\n- ") <= 8
 
 
-def test_ours_stands_beside_the_papers_with_marks(text: str) -> None:
+def test_ours_stands_beside_what_is_published_with_marks(text: str) -> None:
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("| ")}
     assert (
         "| MLP | 0.800 ± 0.007 | 0.813 ± 0.006 | -0.013 |  | 1.15 ± 0.13 |  | 8.4 ± 0.4 |" in text
     )
     assert "| AuxMLP | 0.850 ± 0.006 | 0.856 ± 0.011 | -0.006 |  |" in text
     # Of p-values 0.020, 0.011, 0.22 and 0.021, Holm's correction for four leaves one below 0.05.
-    assert "1 of 4 accuracies differs by more than noise explains, with Holm's correction" in text
+    assert "1 of 4 models differs by more than noise explains, with Holm's correction" in text
     assert "; lower: SiameseMLP (-0.017); further off than 0.03: none." in text
     assert "| SiameseMLP | 0.830 ± 0.007 | 0.847 ± 0.012 | -0.017 | † |" in text
     assert "CNN" not in rows
-    assert "| MLP | 0.001, 16 | 0.0005, 8 | 1,234 | 4 |" in text
+    assert "| MLP | 0.001 | 16 | - | 0.0005, 8 | 1,234 | 4 |" in text
 
 
-def test_marks_are_for_what_is_beyond_noise_far_or_restless() -> None:
-    one = ModelResult("paper", "MLP", 1, 1e-3, 8, None, 0.813, 0.006, 2.0, 0.5, 10)
+def test_marks_are_for_what_is_beyond_noise_far_or_restless(url: str) -> None:
+    run = headline(model_runs(open_reader(url)))["MLP"]
+
+    def measured(mean: float, deviation: float | None = 0.006, reruns: int = 10) -> ModelRun:
+        return of("MLP", mean, deviation, reruns)
+
+    def of(model: str, mean: float, deviation: float | None = 0.006, reruns: int = 10) -> ModelRun:
+        made = replace(run, model=model, studies={
+            stage: replace(
+                study,
+                attributes={**study.attributes, "published": asdict(PAPER.published[model])},
+            )
+            for stage, study in run.studies.items()
+        })  # fmt: skip
+        made.__dict__["result"] = replace(
+            run.result, mean=mean, deviation=deviation, reruns=reruns, mean_seconds=2.0,
+            deviation_seconds=0.5,
+        )  # fmt: skip
+        return made
+
+    one = measured(0.813)
     assert not (beyond_noise([one]) or is_far(one) or is_restless(one))
     # A standard error is 0.0027: Welch's test needs 2.1 of them, with twelve models 3.3.
-    assert beyond_noise([replace(one, mean_accuracy=0.819)]) == {"MLP"}
-    assert beyond_noise([replace(one, mean_accuracy=0.818)]) == set()
-    others = [
-        replace(one, model=model, mean_accuracy=each.accuracy)
-        for model, each in PAPER.items()
-        if model != "MLP"
-    ]
-    assert beyond_noise([*others, replace(one, mean_accuracy=0.819)]) == set()
-    assert beyond_noise([*others, replace(one, mean_accuracy=0.823)]) == {"MLP"}
-    assert not beyond_noise([replace(one, mean_accuracy=0.9, std_accuracy=None, reruns=1)])
-    assert is_far(replace(one, mean_accuracy=0.7829)) and is_far(replace(one, mean_accuracy=0.844))
-    assert is_restless(replace(one, std_train_seconds=0.51))
+    assert beyond_noise([measured(0.819)]) == {"MLP"}
+    assert beyond_noise([measured(0.818)]) == set()
+    others = [of(model, known.mean) for model, known in PAPER.published.items() if model != "MLP"]
+    assert beyond_noise([*others, measured(0.819)]) == set()
+    assert beyond_noise([*others, measured(0.823)]) == {"MLP"}
+    assert not beyond_noise([measured(0.9, None, 1)])
+    assert is_far(measured(0.7829)) and is_far(measured(0.844))
+    one.__dict__["result"] = replace(one.result, deviation_seconds=0.51)
+    assert is_restless(one)
 
 
-def test_the_papers_own_settings_are_those_of_reruns_where_there_are_any(text: str) -> None:
-    """Under its own auxiliary loss; else the nearest cell of the search stands for them."""
-    section = text.split("## At the paper's own settings")[1].split("\n## ")[0]
+def test_the_published_settings_are_those_of_reruns_where_there_are_any(text: str) -> None:
+    """Else the nearest cell of the search stands for them."""
+    section = text.split("## At the published settings")[1].split("\n## ")[0]
     rows = {line.split()[1]: line for line in section.splitlines() if line.startswith("| ")}
     assert rows["AuxMLP"] == (
-        "| AuxMLP | 0.005, 16, 0.9 | 0.005, 16, 0.9 | 4 reruns, softmax | 0.858 ± 0.007 | "
+        "| AuxMLP | 0.005, 16, 0.9 | 0.005, 16, 0.9 | 4 reruns | 0.858 ± 0.007 | "
         "0.856 ± 0.011 | +0.0020 ± 0.0049 | +0.4 |"
     )
     assert rows["SiameseMLP"].startswith(
         "| SiameseMLP | 0.005, 8 | 0.005, 8 | 2 repeats of a cell |"
     )
     assert rows["AuxsiameseMLP"].split("|")[2:5] == [
-        " 0.005, 8, 0.7 ", " 0.005, 8, 0 ", " 2 repeats of a cell, softmax ",
+        " 0.005, 8, 0.7 ", " 0.005, 8, 0 ", " 2 repeats of a cell ",
     ]  # fmt: skip
-    # The paper's learning rate is not in this store's grid.
-    assert "MLP" not in rows
-    assert "digits" not in section
+    # The published learning rate is not in this store's grid.
+    assert rows["MLP"].startswith("| MLP | 0.0005, 8 | 0.001, 8 | 2 repeats of a cell |")
 
 
-def test_what_the_second_softmax_costs_is_a_difference_by_seed(text: str) -> None:
+def test_any_other_setting_gives_a_difference_by_seed(text: str) -> None:
     beside = text.split("## Other ways")[1].split("\n## ")[0]
     title = "### `paper+auxiliary=logits,search=published` beside `paper+search=published`"
     (part,) = (part for part in beside.split("\n\n###") if title[4:] in part)
+    assert "differ in `auxiliary` alone" in part
+    assert "| winner, softmax | winner, logits | accuracy, softmax | accuracy, logits |" in part
     assert "| 0.8580 | 0.8700 | +0.012 [+0.012, +0.012] |" in part
-    # Reruns of the paper's settings were not searched: they are no way to choose.
+    # Reruns of published parameters were not searched: they are no way to choose.
     assert beside.count("paper+search=published") == 1
 
 
@@ -153,17 +172,13 @@ def test_searches_say_how_certain_they_are(text: str) -> None:
 
 
 def test_trainings_that_learned_nothing_show_where_they_may_decide(url: str) -> None:
-    (run,) = (
-        run
-        for run in model_runs(open_reader(url))
-        if run.is_variant and run.model == "AuxMLP" and run.searches
-    )
+    (run,) = (run for run in model_runs(open_reader(url)) if run.experiment == "paper+search=joint")
     first, second, third, *_ = run.cells["joint"]
-    alive, dead = replace(first, accuracies=(0.61, 0.9)), (0.6, 0.9)
+    alive = replace(first, dead=0)
     assert dead_trainings([alive, alive, alive], [alive, alive]) == "0"
-    given_up = replace(third, accuracies=dead, state="PRUNED")
+    given_up = replace(third, dead=1, state="PRUNED")
     assert dead_trainings([alive, alive, given_up], [alive, alive]) == "1"
-    cells = [alive, replace(second, accuracies=dead), replace(third, accuracies=(0.5, 0.6))]
+    cells = [alive, replace(second, dead=1), replace(third, dead=2)]
     assert dead_trainings(cells, cells[:2]) == "3 (1 in the first two)"
 
 
@@ -176,22 +191,25 @@ def test_experiments_that_choose_otherwise_stand_beside(text: str) -> None:
     )
     assert "| winner, test | winner, validation | accuracy, test | accuracy, v" in validation
     assert "| validation - test | optimism, test | optimism, validation |" in validation
-    # The joint winner's cell is two steps away from the two-stage one: 0.02 better there.
+    # The joint winner's cell is two steps away from that of the stages: 0.02 better there.
     assert "| AuxMLP | 0.001, 16, 0.5 | 0.005, 16, 1 | 0.8500 | 0.8600 |" in joint
     assert joint.rstrip().endswith("| +0.0200 ± 0.0000 |")
     # Neither speaks for its model.
     assert "| MLP | 0.780" not in text
-    # One that differs in more tells of neither way.
-    apart = "paper+select-on=validation,epochs=9, paper+auxiliary=logits,search=published"
-    assert f"**Trained otherwise, so not mixed in**: {apart} (another auxiliary loss," in text
+    # An experiment that differs in more tells of neither way.
+    assert (
+        "**Trained otherwise, so not mixed in**: paper+auxiliary=logits,search=published (another "
+        "auxiliary); paper+rank-by=lower-bound,epochs=9 (another epochs)." in text
+    )
     assert "epochs=9" not in beside
 
 
 def test_only_a_searchs_own_repeats_tell_of_its_winner(url: str) -> None:
     engine = open_reader(url)
     (run,) = asked_for(model_runs(engine), ["paper+select-on=validation"])
-    rows = [row | {"rerun_of": None} for row in training_rows(engine)]
-    assert accuracies_on_test(run, rows) == [0.9, 0.901]
+    trainings = trainings_of([run], training_runs(engine))
+    assert values_on_test(run, trainings) == [0.9, 0.901]
+    assert values_on_test(run, {}) == []
 
 
 def test_what_cannot_be_significant_is_said(text: str) -> None:
@@ -208,10 +226,10 @@ def test_the_page_needs_nothing_beside_it(written: Path, text: str) -> None:
     page = (written / "report.html").read_text()
     pictures = re.findall(r"!\[[^]]*\]\(([^)]*)\)", text)
     assert len(pictures) >= 10
-    assert set(pictures) == {f"figures/{each.name}" for each in (written / "figures").iterdir()}
+    assert set(pictures) == {f"figures/{file.name}" for file in (written / "figures").iterdir()}
     sources = re.findall(r'<img src="([^"]{0,30})', page)
     assert len(sources) == len(pictures)
-    assert all(each.startswith("data:image/png;base64,iVBOR") for each in sources)
+    assert all(source.startswith("data:image/png;base64,iVBOR") for source in sources)
     assert "://" not in page
     assert page.count("<table>") == page.count('<div class="scroll"><table>') >= 7
     assert "<summary>All 6 pairs</summary>" in page
@@ -220,23 +238,29 @@ def test_the_page_needs_nothing_beside_it(written: Path, text: str) -> None:
 def test_all_trainings_are_in_the_table(written: Path) -> None:
     with (written / "training_runs.csv").open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == [*COLUMNS, "rerun_of"]
-    found = [dict(zip(header, row, strict=True)) for row in rows]
-    reruns = [each["rerun_of"] for each in found if each["rerun_of"]]
+    assert header == [
+        "fingerprint", "model", "learning_rate", "batch_size", "alpha", "seed", "epochs",
+        "auxiliary", "data", "status", "accuracy", "validation_accuracy", "train_seconds",
+        "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
+    ]  # fmt: skip
+    trainings = [dict(zip(header, row, strict=True)) for row in rows]
+    reruns = [run["rerun_of"] for run in trainings if run["rerun_of"]]
     assert len(reruns) == 4 * 4 + 5 * 4
     assert reruns.count("paper/MLP/rerun") == 4
-    # Each once: MLP, SiameseMLP, CNN have four cells; an auxiliary loss gives two more, a joint
-    # search the six that were not there, and other epochs another four.
-    assert len(found) - len(reruns) == 2 * (3 * 4 + 2 * (4 + 2) + (12 - 6) + 4)
-    assert json.loads(found[0]["loss_curve"]) == [0.7, 0.6]
+    # Each once: MLP, SiameseMLP, CNN have four cells; an auxiliary loss gives two more, AuxMLP four
+    # of its own at alpha 0, a joint search the six that were not there, other epochs another four.
+    assert len(trainings) - len(reruns) == 2 * (3 * 4 + 4 + 2 * 2 + (12 - 6) + 4)
+    assert json.loads(trainings[0]["loss_curve"]) == [0.7, 0.6]
 
 
 def test_experiments_speak_in_the_order_in_which_they_are_named(url: str) -> None:
     runs = model_runs(open_reader(url))
     names = list(dict.fromkeys(run.experiment for run in runs))
     assert names[0] == "paper"
-    # All that choose otherwise, and last that which has another loss, too.
-    assert names[-1] == "paper+auxiliary=logits,search=published"
+    # All that choose otherwise, and last those that differ in more.
+    assert names[-2:] == [
+        "paper+auxiliary=logits,search=published", "paper+rank-by=lower-bound,epochs=9",
+    ]  # fmt: skip
     by_default = headline(asked_for(runs, []))
     assert list(by_default) == ["MLP", "SiameseMLP", "AuxMLP", "AuxsiameseMLP"]
     assert {run.experiment for run in by_default.values()} == {"paper"}
@@ -263,11 +287,11 @@ def test_as_typed_it_is_the_same_report_without_torch_or_optuna(
         env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    *said, where, loaded = done.stdout.splitlines()
+    *findings, where, loaded = done.stdout.splitlines()
     assert loaded == "set()"
     assert where == "Report: report/report.html"
-    assert said[0].startswith("Weight sharing alone raises test accuracy in MLP (+0.030 [")
-    assert not any("**" in sentence for sentence in said)
+    assert findings[0].startswith("Weight sharing alone raises test accuracy in MLP (+0.030 [")
+    assert not any("**" in sentence for sentence in findings)
     assert contents(tmp_path / "report") == contents(written)
 
 

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from click.testing import Result
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -68,7 +68,7 @@ def violations(url: str, expected: Rows) -> list[str]:
     return wrong
 
 
-def completes(search: Callable[[str], Result], url: str, expected: Rows) -> list[str]:
+def completes(search: Callable[[str], Any], url: str, expected: Rows) -> list[str]:
     """Let a search go on to its end, then run it once more; the violations."""
     result = search(url)
     if result.exit_code != 0:

@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from leftovers import reading
-from small_mnist import write_small_mnist
-from small_searches import Record, Search
 from sqlalchemy import text
 
 from digitcmp.data import mnist
 from digitcmp.data.mnist import DataError
+from tests.faults.stores.leftovers import reading
+from tests.faults.stores.small_searches import Record, Search
+from tests.support.small_mnist import write_small_mnist
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from leftovers import Rows, completes
-from small_searches import Record, Search
+
+from tests.faults.stores.leftovers import Rows, completes
+from tests.faults.stores.small_searches import Record, Search
 
 
-@pytest.mark.parametrize(
-    "sizes", [[1500], pytest.param([400, 800, 1200, 1600, 2000], marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sizes", [[400, 800, 1200, 1600, 2000]])
 def test_a_disk_that_fills_up(
     sizes: list[int],
     search: Search,

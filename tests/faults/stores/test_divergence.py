@@ -6,16 +6,20 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from leftovers import left, reading
-from small_searches import Record, Search
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from studies import best
-from studies.dashboard import make
+from studies.dashboard.__main__ import make
+from tests.faults.stores.leftovers import left, reading
+from tests.faults.stores.small_searches import Record, Search
 
 ABSURD = (1e9, 1e20, 1e39)
 """Finite losses beyond all bounds, NaN, and infinite weights."""
+
+RATES = ",".join(map(str, (*ABSURD, 1e-3)))
+FEW = ("--repeats", "1", "--reruns", "1", "--grid", f"learning_rate={RATES}")
+FEW += ("--grid", "batch_size=128")
 
 
 @pytest.mark.parametrize(
@@ -30,14 +34,11 @@ def test_divergence(
     models: tuple[str, ...],
     search: Search,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     record_property: Record,
 ) -> None:
-    monkeypatch.setattr("studies.stages.LEARNING_RATES", (*ABSURD, 1e-3))
-    monkeypatch.setattr("studies.stages.BATCH_SIZES", (128,))
     url = f"sqlite:///{tmp_path / 'studies.db'}"
-    result = search(url, "--repeats", "1", "--reruns", "1", models=models)
+    result = search(url, *FEW, models=models)
     assert result.exit_code == 0, result.output
     assert "not up to date" not in caplog.text, "a figure or a note failed"
     with reading(url) as connection:
@@ -56,7 +57,7 @@ def test_divergence(
     assert len(winners) == len(models)
 
     before = left(url)
-    again = search(url, "--repeats", "1", "--reruns", "1", models=models)
+    again = search(url, *FEW, models=models)
     assert again.exit_code == 0
     with reading(url) as connection:
         if connection.scalar(text("select count(*) from trials")) != trials:

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from leftovers import Rows, completes
-from small_searches import Record, Search, once_trained
+
+from tests.faults.stores.leftovers import Rows, completes
+from tests.faults.stores.small_searches import Record, Search, once_trained
 
 # As a stranger does, with another program.
 HOLDER = """
@@ -46,9 +47,8 @@ def hold() -> Iterator[Callable[..., None]]:
 
 
 @pytest.mark.parametrize("who", STATEMENTS)
-@pytest.mark.parametrize(
-    ("seconds", "times"), [(1, 1), pytest.param(10, 3, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "times"), [(10, 3)])
 def test_a_transaction_of_others_is_no_error(
     seconds: float,
     times: int,

@@ -4,13 +4,13 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from leftovers import Rows, completes
 from optuna import Study
-from postgres import Server
-from small_searches import Record, Search, once_trained
 
-from studies.board import Board
-from studies.stages import Stage
+from studies.dashboard.notes import Board
+from studies.experiment.study import GridStudy
+from tests.faults.stores.leftovers import Rows, completes
+from tests.faults.stores.small_searches import Record, Search, once_trained
+from tests.support.postgres import Server
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Restart:
         return [line for line in log.splitlines() if "LOG:  statement" in line or "execute" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seconds_down", "after"),
     [
-        (0, [10]),
-        pytest.param(0, [1, 8, 16, 24, 32], marks=pytest.mark.slow),
-        pytest.param(10, [1, 8, 16, 24, 32], marks=pytest.mark.slow),
+        (0, [1, 8, 16, 24, 32]),
+        (10, [1, 8, 16, 24, 32]),
     ],
 )
 def test_a_run_ends_cleanly_and_goes_on_when_asked(
@@ -78,9 +78,9 @@ def test_nothing_is_written_by_whom_a_restart_took_the_lock(
     """Here before figures are drawn, whose troubles are warnings."""
     restart, draw = Restart(postgres, 0), Board.complete
 
-    def complete(board: Board, stage: Stage, study: Study) -> None:
+    def complete(board: Board, grid_study: GridStudy, study: Study) -> None:
         restart()
-        draw(board, stage, study)
+        draw(board, grid_study, study)
 
     monkeypatch.setattr(Board, "complete", complete)
     result = search(postgres_url)

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from damage import DAMAGES, execute
-from mounts import mount_point
-from small_searches import Record, Search
+
+from tests.faults.stores.small_searches import Record, Search
+from tests.support.damage import DAMAGES, execute
+from tests.support.mounts import mount_point
 
 
 @pytest.fixture

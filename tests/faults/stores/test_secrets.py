@@ -8,10 +8,11 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from postgres import SECRET
 from psycopg.sql import SQL, Identifier
-from small_searches import SMALL, Record
-from terminal import Terminal
+
+from tests.faults.stores.small_searches import SMALL, Record
+from tests.support.postgres import SECRET
+from tests.support.terminal import Terminal
 
 LOOPBACK = {"127.0.0.1", "::1"}
 

@@ -1,0 +1,175 @@
+"""What the dashboard shows of a study in words: its note, in Markdown."""
+
+from collections.abc import Mapping, Sequence
+
+from storage.cells import DECIDED
+from storage.queries import GridCell, ModelResult
+from storage.trainings import Value
+from studies.display.words import cell_text, edges, markdown_table, plus_minus, value_text
+from studies.experiment.definition import Experiment, Published
+from studies.experiment.study import GridStudy
+
+GAP = " | \u2003"
+"""An em space between columns, as the dashboard draws none."""
+
+TITLES = ("ours", "published")
+
+
+def search_note(
+    study: GridStudy, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+) -> str:
+    """Return the note of a search: what it does, how far it is, its best cell and a warning.
+
+    `trial` is a link to the trial of the best cell, `start` a sentence on the parent study.
+    """
+    experiment = study.experiment
+    sign = "less" if study.sign > 0 else "plus"
+    bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
+    done = sum(cell.state in DECIDED for cell in cells)
+    parts = [
+        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
+        f"{study.pairs} {experiment.objective}{bound} decides.{start}",
+        f"**{done} of {len(study)} cells done**{_counts(cells)}.{_dead(experiment, cells)} "
+        f"{_next(study)}",
+    ]
+    if best is None or best.mean is None:
+        return "\n\n".join(parts)
+    published = experiment.published.get(study.model)
+    mean = plus_minus(best.mean, best.deviation, 3)
+    rows = _parameters(best.parameters, published)
+    rows.append((f"{study.pairs} {experiment.objective}", mean, _published(published)[0]))
+    if best.dead:
+        rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
+    title = "winner" if done == len(study) else "best so far"
+    parts.append(_table((f"{title}: {trial}", *TITLES), rows))
+    at_the_end = list(edges(study.grid, best.parameters))
+    if at_the_end:
+        parts.append(
+            f"⚠ **This cell lies on the grid's edge** ({', '.join(at_the_end)} that was tried): "
+            "a better one may lie beyond."
+        )
+    return "\n\n".join(parts)
+
+
+def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, start: str) -> str:
+    """Return the note of reruns, with the results of all models of the experiment so far.
+
+    `dead` of the reruns ended no better than guessing; `start` is a sentence on the parent study.
+    """
+    experiment, seeds = study.experiment, study.grid["seed"]
+    published = experiment.published.get(study.model)
+    result = next((result for result in results if result.model == study.model), None)
+    done = result.reruns if result else 0
+    is_winner = experiment.search != "published"
+    parts = [
+        f"Trains {'the winner' if is_winner else 'this model at the published parameters'} afresh "
+        f"on seeds {seeds[0]} to {seeds[-1]}, one at a time with all cores, to measure its "
+        f"{experiment.objective} and its training time.{start}",
+        f"**{done} of {len(seeds)} reruns done.** {_next(study)}",
+    ]
+    if dead:
+        parts.append(
+            f"⚠ {_no_better(experiment, dead)}: the mean {experiment.objective} and its spread are "
+            "of those, too."
+        )
+    if result is not None:
+        (ours, seconds), (mean, its_seconds) = _result(result), _published(published)
+        rows = _parameters(result.parameters, published)
+        rows.append((f"test {experiment.objective}", ours, mean))
+        rows.append(("seconds per training", seconds, its_seconds))
+        if result.parameter_count is not None:
+            rows.append(("trainable parameters", str(result.parameter_count), ""))
+        parts.append(_table(("result", *TITLES), rows))
+    if len(results) > 1:
+        order = [*experiment.models, *(result.model for result in results)]
+        of_all = [
+            (result.model, ours, mean, seconds, its_seconds)
+            for result in sorted(results, key=lambda result: order.index(result.model))
+            for ours, seconds in [_result(result)]
+            for mean, its_seconds in [_published(experiment.published.get(result.model))]
+        ]
+        titles = ("model", f"test {experiment.objective}", "published", "seconds", "published")
+        parts += [f"Models of experiment {experiment.name} so far:", _table(titles, of_all)]
+    return "\n\n".join(parts)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown, without columns of published results where there are none."""
+    shown = [
+        number
+        for number, title in enumerate(titles)
+        if title != "published" or any(row[number] for row in rows)
+    ]
+    lines = [[line[number] for number in shown] for line in (titles, *rows)]
+    return markdown_table(lines[0], lines[1:], GAP)
+
+
+def _parameters(
+    parameters: Mapping[str, Value], published: Published | None
+) -> list[tuple[str, str, str]]:
+    beside = (
+        {name: value_text(value) for name, value in published.parameters.items()}
+        if published
+        else {}
+    )
+    missing = "-" if published else ""
+    return [
+        (name, value_text(value), beside.get(name, missing)) for name, value in parameters.items()
+    ]
+
+
+def _published(published: Published | None) -> tuple[str, str]:
+    """Return the published objective and seconds; nothing where there are none."""
+    if published is None:
+        return "", ""
+    mean = plus_minus(published.mean, published.deviation, 3)
+    if published.seconds is None:
+        return mean, ""
+    return mean, plus_minus(published.seconds, published.seconds_deviation, 1)
+
+
+def _result(result: ModelResult) -> tuple[str, str]:
+    """Return the objective and the seconds of reruns."""
+    seconds = result.mean_seconds
+    return (
+        plus_minus(result.mean, result.deviation, 3),
+        "-" if seconds is None else plus_minus(seconds, result.deviation_seconds, 2),
+    )
+
+
+def _grid(study: GridStudy) -> str:
+    """Return what is searched: `depth {4, 8} x kernel {linear, rbf} at rate 0.1`."""
+    varied = " x ".join(
+        f"{name} {{{', '.join(map(value_text, values))}}}" for name, values in study.varied.items()
+    )
+    return f"{varied} at {cell_text(study.fixed)}" if study.fixed else varied
+
+
+def _counts(cells: Sequence[GridCell]) -> str:
+    states = {"DIVERGED": "diverged", "PRUNED": "given up in the race"}
+    counts = {state: sum(cell.state == state for cell in cells) for state in states}
+    return "".join(f", {count} of them {states[state]}" for state, count in counts.items() if count)
+
+
+def _dead(experiment: Experiment, cells: Sequence[GridCell]) -> str:
+    """Return a sentence on trainings that learned nothing; nothing where there are none."""
+    dead = sum(cell.dead or 0 for cell in cells)
+    if not dead:
+        return ""
+    number = sum(bool(cell.dead) for cell in cells)
+    where = f" in {number} cell{'s' * (number > 1)}"
+    sentence = _no_better(experiment, dead, where)
+    return f" {sentence}, and count{'s' * (dead == 1)} like any other."
+
+
+def _no_better(experiment: Experiment, dead: int, where: str = "") -> str:
+    limit = "up to" if experiment.direction == "maximize" else "from"
+    return (
+        f"{dead} training{'s' * (dead > 1)}{where} ended no better than guessing "
+        f"({experiment.objective} {limit} {experiment.guessing or 0.0:g})"
+    )
+
+
+def _next(study: GridStudy) -> str:
+    following = study.following
+    return f"Next stage: {following[0]}." if following else "This is the last stage."

@@ -1,0 +1,166 @@
+"""Notes and figures of studies, as optuna-dashboard shows them while a run goes on."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from optuna import Study
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
+from optuna.trial import TrialState
+
+from storage.queries import GridCell, best_cell, grid_cells, model_results
+from storage.store import Store
+from studies.dashboard.note_text import rerun_note, search_note
+from studies.experiment.study import GridStudy
+
+SECONDS_BETWEEN_NOTES = 5.0
+
+logger = logging.getLogger(__name__)
+
+
+class Board:
+    """Keeps the notes and figures of studies current; its troubles are warnings.
+
+    Only the driver's thread may call it. Optuna-dashboard and matplotlib take seconds to load, so
+    they come with the first note and the first figure, when the workers have something to do.
+    """
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store, self._folder = store, folder
+        self._last = ("", 0.0)
+        self._reruns: list[tuple[GridStudy, Study]] = []
+
+    def refresh(self, grid: GridStudy, study: Study) -> None:
+        """Bring the note of a running study up to date, unless that was done just now."""
+        name, noted = self._last
+        if name == grid.study_name and time.monotonic() - noted < SECONDS_BETWEEN_NOTES:
+            return
+        self._last = (grid.study_name, time.monotonic())
+        with _only_warns(grid):
+            _write_note(study, self._text(grid, study))
+
+    def complete(self, grid: GridStudy, study: Study) -> None:
+        """Draw the figures of a study that has ended, and show them in its note."""
+        if grid.is_rerun:
+            self._reruns.append((grid, study))
+        self._complete(grid, study)
+
+    def close(self) -> None:
+        """Show all models of the run on each page that compares models."""
+        for grid, study in self._reruns:
+            self._complete(grid, study)
+
+    def _complete(self, grid: GridStudy, study: Study) -> None:
+        with _only_warns(grid):
+            if self._is_current(grid, study):
+                return
+            from studies.figures import figures_of, png
+
+            names = (grid.experiment.name, grid.model, grid.name)
+            for name, figure in figures_of(self._store.engine, *names):
+                attach(study, self._folder, name, png(figure))
+            _write_note(study, self._complete_text(grid, study))
+
+    def _is_current(self, grid: GridStudy, study: Study) -> bool:
+        """Return whether note and figures match the results."""
+        from optuna_dashboard import get_note
+
+        text = self._complete_text(grid, study)
+        return bool(attached(study, self._folder)) and get_note(study) == text
+
+    def _complete_text(self, grid: GridStudy, study: Study) -> str:
+        from optuna_dashboard.artifact import get_artifact_path
+
+        pictures = [
+            f"![{Path(name).stem}]({get_artifact_path(study, identifier)})"
+            for name, identifier in sorted(attached(study, self._folder).items())
+        ]
+        return "\n\n".join([self._text(grid, study), *pictures])
+
+    def _text(self, grid: GridStudy, study: Study) -> str:
+        engine, start = self._store.engine, _start(study)
+        if grid.is_rerun:
+            results = model_results(engine, grid.experiment.name)
+            return rerun_note(grid, results, _dead(grid, study), start)
+        names = (grid.experiment.name, grid.model, grid.name)
+        best = best_cell(engine, *names)
+        return search_note(grid, grid_cells(engine, *names), best, _trial_of(study, best), start)
+
+
+def attached(study: Study, folder: Path) -> dict[str, str]:
+    """Return the ids of a study's artifacts by file name, without those whose files are gone."""
+    return {
+        meta.filename: meta.artifact_id
+        for meta in get_all_artifact_meta(study)
+        if (folder / meta.artifact_id).is_file()
+    }
+
+
+def attach(study: Study, folder: Path, name: str, content: bytes) -> None:
+    """Attach a file to a study, in place of the one of the same name if there is one.
+
+    Its id, and so its URL, stays the same. Raises OSError where `folder` cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        file = Path(unfinished) / name
+        file.write_bytes(content)
+        if name in known:
+            # At once, as somebody may be reading the one of before.
+            file.replace(folder / known[name])
+        else:
+            store = FileSystemArtifactStore(folder)
+            upload_artifact(study_or_trial=study, file_path=str(file), artifact_store=store)
+
+
+def _write_note(study: Study, text: str) -> None:
+    from optuna_dashboard import get_note, save_note
+
+    if get_note(study) != text:
+        save_note(study, text)
+
+
+def _dead(grid: GridStudy, study: Study) -> int:
+    """Return how many reruns ended no better than guessing."""
+    guessing = grid.experiment.guessing
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    values = [trial.value for trial in trials if trial.value is not None]
+    return 0 if guessing is None else sum(grid.sign * (v - guessing) <= 0 for v in values)
+
+
+def _start(study: Study) -> str:
+    """Return a sentence with a link to the trial that a study starts from, if it has one."""
+    parent = study.user_attrs.get("parent")
+    if parent is None:
+        return ""
+    identifier = study._storage.get_study_id_from_name(parent["study"])
+    link = _link(identifier, parent["trial"], f"trial {parent['trial']} of {parent['study']}")
+    return f" It starts from {link}."
+
+
+def _trial_of(study: Study, best: GridCell | None) -> str:
+    """Return a link to the trial of the best cell."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        if best is not None and trial.params == dict(best.parameters):
+            return _link(study._study_id, trial.number, f"trial {trial.number}")
+    return ""
+
+
+def _link(study: int, trial: int, text: str) -> str:
+    return f"[{text}](/dashboard/studies/{study}/trials?numbers={trial})"
+
+
+@contextmanager
+def _only_warns(grid: GridStudy) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Results are worth more than how they look: the run goes on.
+        logger.warning(
+            "the dashboard's note and figures of %s are not up to date: %s: %s",
+            grid.study_name, type(error).__name__, error,
+        )  # fmt: skip

@@ -1,0 +1,82 @@
+"""Numbers, time spans, cells, names and tables as people read them."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from storage.trainings import Value
+
+
+def value_text(value: Value) -> str:
+    """Return a parameter's value: a word or an integer as it is, another number in short."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def cell_text(parameters: Mapping[str, Value | None]) -> str:
+    """Return a cell's parameters without those it lacks: `depth 4, rate 0.005, kernel rbf`."""
+    return ", ".join(
+        f"{name} {value_text(value)}" for name, value in parameters.items() if value is not None
+    )
+
+
+def number_text(value: float, digits: int) -> str:
+    """Return a number with so many decimals, or so many digits where it is too small for them."""
+    return f"{value:.{digits}{_kind(value, digits)}}"
+
+
+def plus_minus(mean: float, deviation: float | None, digits: int) -> str:
+    """Return a mean and, where there is one, its standard deviation: `0.905 ± 0.014`."""
+    tail = "" if deviation is None else f" ± {deviation:.{digits}{_kind(mean, digits)}}"
+    return number_text(mean, digits) + tail
+
+
+def _kind(value: float, digits: int) -> str:
+    return "g" if 0 < abs(value) < 10 ** (1 - digits) else "f"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in a unit that suits its length: `45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return items as in a sentence: `a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
+def without_password(word: str) -> str:
+    """Return a word of a command line, with `***` for the password of a URL in it."""
+    # Up to the last "@", as people forget to write one in a password as %40.
+    word = re.sub(r"(?s)(?<=://)([^:/@]*):.*(?=@)", r"\1:***", word)
+    return re.sub(r"(?si)(?<=[?&])(\w*password)=[^&]*", r"\1=***", word)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `did you mean X?` with the known name nearest to `name`; nothing if none is known."""
+    lower = {known_name.lower(): known_name for known_name in known}
+    nearest = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0)
+    return f"did you mean {lower[nearest[0]]}?" if nearest else ""
+
+
+def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], gap: str = " | ") -> str:
+    """Return a table in Markdown, its first column to the left and all others to the right."""
+    lines = [f"| {gap.join(cells)} |" for cells in (titles, *rows)]
+    lines.insert(1, f"|---{'|---:' * (len(titles) - 1)}|")
+    return "\n".join(lines)
+
+
+def edges(grid: Mapping[str, Sequence[Value]], parameters: Mapping[str, Value]) -> Iterator[str]:
+    """Yield each parameter whose value is the last of its grid: a better one may lie beyond."""
+    for name, values in grid.items():
+        value = parameters.get(name)
+        numbers = [number for number in values if not isinstance(number, str)]
+        if len(values) < 2 or len(numbers) < len(values) or value not in numbers:
+            continue
+        if value == max(numbers):
+            yield f"{name} {value_text(value)} is the largest"
+        # Nothing lies beyond zero.
+        elif value == min(numbers) > 0:
+            yield f"{name} {value_text(value)} is the smallest"

@@ -1,0 +1,1 @@
+"""What an experiment is: pure values and one training function a model."""

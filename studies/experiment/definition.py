@@ -1,0 +1,172 @@
+"""Define an experiment: models, a chain of stages, and how often each cell is trained."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from storage.trainings import Value
+from studies.display.errors import UsageError
+from studies.display.words import did_you_mean, value_text
+from studies.experiment.checks import (
+    PROTOCOL,
+    check_columns,
+    check_fields,
+    check_parts,
+    check_setting_columns,
+)
+from studies.experiment.stage import Stage, grid_values
+from studies.experiment.training import FunctionTraining, Training, as_training
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published result of a model, to stand beside ours."""
+
+    parameters: Mapping[str, Value]
+    mean: float
+    """Of the objective."""
+    deviation: float
+    seconds: float | None = None
+    """Mean training time."""
+    seconds_deviation: float | None = None
+    trainings: int = 10
+    """How many trainings mean and deviation are of."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Models that are compared, each by a chain of studies. Raises UsageError if it makes no sense.
+
+    A model's training is a function `train(parameters, seed)`, with `data` as a third argument
+    where the experiment loads some. It returns a mapping with a number under the objective's name;
+    it may return more numbers, a `loss_curve` (a list) and `validation` (the objective on other
+    data). A seed must fix all that is random in it.
+    """
+
+    name: str
+    models: Mapping[str, Training] | Mapping[str, Callable[..., Any]]
+    stages: Sequence[Stage]
+    repeats: int = 10
+    """Trainings per cell of a search: seeds 0, 1, ..."""
+    reruns: int = 10
+    """Fresh trainings of the winner, on the seeds after those of ten repeats or of all."""
+    objective: str = "accuracy"
+    direction: str = "maximize"
+    select_on: str = "test"
+    """What cells compete by: the objective, `test`, or the `validation` value, which keeps the test
+    data for the reruns."""
+    search: str = "stages"
+    """The stages one after the other; their product at once, `joint`; or no search at all,
+    `published`: the published parameters are rerun."""
+    rank_by: str = "mean"
+    """What ranks a cell: its `mean`, or the `lower-bound`, which is one standard error worse."""
+    racing: bool = False
+    """Whether a cell is given up once it can hardly be the winner any more."""
+    version: str | None = None
+    """What stands for the code of the training functions in fingerprints; their source by default,
+    comments aside."""
+    data: Callable[[], Any] | None = None
+    """Loads what all trainings need, once, for all workers; a `sha256` of it goes into
+    fingerprints."""
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    """What else is part of the protocol, such as a number of epochs."""
+    without: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The parameters that a model lacks. Its stages lack them too, and those left empty."""
+    published: Mapping[str, Published] = field(default_factory=dict)
+    factors: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
+    """What models differ in, such as `{"architecture": "CNN", "weight sharing": True}`: a report
+    compares those that differ in one."""
+    no_better: Sequence[tuple[str, str]] = ()
+    """Published claims: the second model is not significantly better than the first."""
+    guessing: float | None = None
+    """The objective of a training that learned nothing is no better than this."""
+    deadline: float | None = None
+    """Seconds after which a training is ended as one that hangs; see `studies.search.plan`."""
+    older: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that older studies did not store, with what they were trained with."""
+
+    definition: str = ""
+    """The name that it was defined under, before options and `--experiment` gave it another."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "definition", self.definition or self.name)
+        if isinstance(self.stages, Iterable) and not isinstance(self.stages, Stage):
+            object.__setattr__(self, "stages", tuple(self.stages))
+        check_parts(self)
+        check_fields(self)
+        check_columns(self)
+        object.__setattr__(self, "stages", tuple(_of_one_kind(self.stages)))
+        models = {
+            model: as_training(
+                model, train, self.version, self.settings, self.data is not None, self.objective
+            )
+            for model, train in self.models.items()
+        }
+        object.__setattr__(self, "models", models)
+        for training in models.values():
+            for stage in self.stages:
+                training.check(stage.grid)
+            if isinstance(training, FunctionTraining):
+                check_setting_columns(self)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters, in the order of the stages."""
+        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.grid))
+
+    @property
+    def repeat_seeds(self) -> range:
+        """The seeds of a cell."""
+        return range(self.repeats)
+
+    @property
+    def rerun_seeds(self) -> range:
+        """The seeds of the reruns: 10, 11, ..., further on where the repeats have used those."""
+        first = max(10, self.repeats)
+        return range(first, first + self.reruns)
+
+    def training(self, model: str) -> Training:
+        """Return how a model is trained."""
+        training = self.models[model]
+        assert isinstance(training, Training)
+        return training
+
+    def with_stage(self, stage: Stage) -> "Experiment":
+        """Return the experiment with one stage more before the reruns, which names it, too."""
+        return replace(self, name=f"{self.name}+{stage.name}", stages=(*self.stages, stage))
+
+    def with_grid(
+        self, parameter: str, values: Sequence[Any], name: str | None = None
+    ) -> "Experiment":
+        """Return the experiment with other values of a parameter, which name it where None does."""
+        places = [place for place, stage in enumerate(self.stages) if parameter in stage.grid]
+        if not places:
+            hint = did_you_mean(parameter, self.parameters)
+            raise UsageError(f"no parameter is called {parameter!r}: {hint}")
+        # Where it is searched, else where it has its value.
+        place = max(places, key=lambda place: len(self.stages[place].grid[parameter]))
+        stages, before = list(self.stages), self.stages[place]
+        chosen = grid_values(parameter, values, before.grid[parameter])
+        stages[place] = Stage(before.name, **{**before.grid, parameter: chosen})
+        if name is None:
+            name = f"{self.name}+{parameter}={','.join(map(value_text, chosen))}"
+        return replace(self, name=name, stages=tuple(stages))
+
+    def protocol(self, data_sha256: str | None) -> dict[str, Any]:
+        """Return what a study keeps of its protocol, to be compared when it is resumed."""
+        grids: dict[str, tuple[Value, ...]] = {}
+        for stage in self.stages:
+            grids |= stage.grid
+        protocol = {**self.settings, **{name: getattr(self, name) for name in PROTOCOL}}
+        protocol |= {f"{name}s": list(values) for name, values in grids.items()}
+        return protocol | ({} if data_sha256 is None else {"data_sha256": data_sha256})
+
+
+def _of_one_kind(stages: Sequence[Stage]) -> Iterator[Stage]:
+    """Yield stages with fractions for every parameter that has a fraction in one of them."""
+    known: dict[str, tuple[Value, ...]] = {}
+    for stage in stages:
+        known |= {name: known.get(name, ()) + values for name, values in stage.grid.items()}
+    for stage in stages:
+        grid = {name: grid_values(name, values, known[name]) for name, values in stage.grid.items()}
+        yield Stage(stage.name, **grid)

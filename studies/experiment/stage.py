@@ -1,0 +1,82 @@
+"""One stage of a chain: its name, and a grid of values for some parameters."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from storage.trainings import Value
+from studies.display.errors import UsageError
+
+RERUN, JOINT = "rerun", "joint"
+"""Names of stages that users do not define."""
+
+
+@dataclass(frozen=True, init=False)
+class Stage:
+    """One stage of the chain: a grid over some parameters, at the winner of the stage before.
+
+    `Stage("size", max_depth=[4, 8], criterion=["gini", "entropy"])`: values are numbers or words.
+    A single value is a fixed start, which a later stage may search. Raises UsageError.
+    """
+
+    name: str
+    grid: Mapping[str, tuple[Value, ...]]
+
+    def __init__(self, name: str, /, **grid: Iterable[Any]) -> None:
+        check_name("stage", name, 50)
+        if name in (RERUN, JOINT):
+            raise UsageError(f"no stage can be called {name}: every experiment may have it")
+        if not grid:
+            raise UsageError(f"stage {name} has no values: give Stage({name!r}, parameter=[...])")
+        object.__setattr__(self, "name", name)
+        checked = {parameter: grid_values(parameter, given) for parameter, given in grid.items()}
+        object.__setattr__(self, "grid", checked)
+
+
+def grid_values(
+    parameter: str, given: Iterable[Any], others: Iterable[Value] = ()
+) -> tuple[Value, ...]:
+    """Return the values of a parameter in a grid; integers among fractions become fractions.
+
+    So they do where the parameter has fractions in other grids: equal values must be the same
+    everywhere, for trainings to be shared. Raises UsageError for what is no value.
+    """
+    if isinstance(given, str | Mapping | Set) or not isinstance(given, Iterable):
+        raise UsageError(f"{parameter} needs a list of values, not {given!r}")
+    # NumPy's numbers become Python's.
+    values = [value.item() if callable(getattr(value, "item", None)) else value for value in given]
+    if not values:
+        raise UsageError(f"{parameter} has no values: give at least one")
+    for value in values:
+        if not is_value(value):
+            raise UsageError(
+                f"{parameter}: {value!r} is neither a finite number nor a word: write a "
+                "word, and let train translate it"
+            )
+    if any(isinstance(value, float) for value in (*values, *others)):
+        values = [value if isinstance(value, str) else float(value) for value in values]
+    # As text: a store shows words and numbers in one column.
+    if len({str(value) for value in values}) < len(values):
+        raise UsageError(f"{parameter} has a value twice: {', '.join(map(str, values))}")
+    return tuple(values)
+
+
+def is_value(value: object) -> bool:
+    """Return whether a parameter or a setting may have a value: a finite number, or a word."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        # Optuna and SQLite count so far in floats without a gap.
+        return abs(value) <= 2**53
+    return isinstance(value, str) and value != ""
+
+
+def check_name(kind: str, name: object, most: int, advice: str = "", more: str = "") -> None:
+    """Raise UsageError for a name that cannot be part of a study's name."""
+    if not isinstance(name, str) or not re.fullmatch(rf"[A-Za-z0-9._{more}-]{{1,{most}}}", name):
+        signs = " ".join(["._", *more, "-"]).replace("._", ". _")
+        raise UsageError(
+            f"{name!r} names no {kind}: give up to {most} letters, digits or any of {signs}{advice}"
+        )

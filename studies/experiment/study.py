@@ -1,0 +1,170 @@
+"""The chain of studies of a model: each stage's grid at the winner of the stage before."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from storage.trainings import Value
+from studies.experiment.definition import Experiment
+from studies.experiment.stage import JOINT, RERUN
+from studies.experiment.training import Parameters
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one trial stands for: trainings that differ in their seeds alone."""
+
+    parameters: Parameters
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class GridStudy:
+    """One study of a model's chain."""
+
+    experiment: Experiment
+    model: str
+    name: str
+    """Of its stage."""
+    grid: Mapping[str, tuple[Value, ...]]
+    """Every parameter, also those that do not vary; of reruns the seed, too."""
+
+    @property
+    def study_name(self) -> str:
+        """The name of the Optuna study."""
+        return f"{self.experiment.name}/{self.model}/{self.name}"
+
+    @property
+    def is_rerun(self) -> bool:
+        """Whether its trainings are measured fresh, each by itself with all cores."""
+        return self.name == RERUN
+
+    @property
+    def is_race(self) -> bool:
+        """Whether its cells may be given up."""
+        return self.experiment.racing and not self.is_rerun
+
+    @property
+    def pairs(self) -> str:
+        """The data on which its trials are ranked: `test` or `validation`."""
+        return "test" if self.is_rerun else self.experiment.select_on
+
+    @property
+    def metric(self) -> str:
+        """The name of what its trials are told."""
+        measured = f"{self.pairs} {self.experiment.objective}"
+        is_bound = self.experiment.rank_by == "lower-bound" and not self.is_rerun
+        return f"lower bound of {measured}" if is_bound else measured
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.experiment.direction == "maximize" else -1
+
+    @property
+    def trainings_per_cell(self) -> int:
+        """How many trainings decide a trial."""
+        return 1 if self.is_rerun else self.experiment.repeats
+
+    @property
+    def varied(self) -> dict[str, tuple[Value, ...]]:
+        """The parameters with several values."""
+        return {name: values for name, values in self.grid.items() if len(values) > 1}
+
+    @property
+    def fixed(self) -> dict[str, Value]:
+        """The parameters with one value."""
+        return {name: values[0] for name, values in self.grid.items() if len(values) == 1}
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        """The names of the stages after it."""
+        names = chain(self.experiment, self.model)
+        return names[names.index(self.name) + 1 :]
+
+    def __len__(self) -> int:
+        """The number of cells."""
+        return math.prod(len(values) for values in self.grid.values())
+
+    def cells(self) -> list[Cell]:
+        """Return all cells in the order of their places."""
+        grid = product(*self.grid.values())
+        return [self.cell(dict(zip(self.grid, values, strict=True))) for values in grid]
+
+    def place(self, parameters: Parameters) -> int:
+        """Return the place of a cell in the product of the grid: of equals, the earlier wins."""
+        place = 0
+        for name, values in self.grid.items():
+            place = place * len(values) + values.index(parameters[name])
+        return place
+
+    def cell(self, parameters: Parameters) -> Cell:
+        """Return the trainings of the trial with these parameters."""
+        chosen = {name: parameters[name] for name in self.grid if name != "seed"}
+        if self.is_rerun:
+            return Cell(chosen, (int(parameters["seed"]),))
+        return Cell(chosen, tuple(self.experiment.repeat_seeds))
+
+    def recorded_as(self, parameters: Parameters) -> tuple[str, Parameters]:
+        """Return what a worker trains for a cell: reruns their own, searches what they share."""
+        if self.is_rerun:
+            return self.model, parameters
+        return self.experiment.training(self.model).recorded_as(self.model, parameters)
+
+    def fingerprints(self, cell: Cell, data_sha256: str | None) -> dict[int, str]:
+        """Return the hash of all that decides a training's result, for each training of a cell.
+
+        A search may use a training of any other study. A rerun is fresh: its study is part of it.
+        """
+        model, parameters = self.recorded_as(cell.parameters)
+        training = self.experiment.training(model)
+        known: dict[str, Any] = {
+            **training.identity(model, parameters, data_sha256),
+            "study": self.study_name if self.is_rerun else None,
+        }
+        return {
+            seed: hashlib.sha256(
+                json.dumps(known | {"seed": seed}, sort_keys=True).encode()
+            ).hexdigest()
+            for seed in cell.seeds
+        }
+
+
+def chain(experiment: Experiment, model: str) -> tuple[str, ...]:
+    """Return the names of a model's stages, in order."""
+    if experiment.search == "published":
+        return (RERUN,)
+    if experiment.search == "joint":
+        return (JOINT, RERUN)
+    lacking = experiment.without.get(model, ())
+    stages = [stage.name for stage in experiment.stages if stage.grid.keys() - set(lacking)]
+    return (*stages, RERUN)
+
+
+def grid_study(
+    experiment: Experiment, model: str, name: str, winner: Parameters | None
+) -> GridStudy:
+    """Return the study of a stage; `winner` is what it starts from, None where it starts afresh."""
+    grid: dict[str, tuple[Value, ...]] = {}
+    if name == JOINT:
+        for stage in experiment.stages:
+            grid |= stage.grid
+    else:
+        grid = {parameter: (value,) for parameter, value in (winner or {}).items()}
+        for stage in experiment.stages:
+            if stage.name == name:
+                grid |= stage.grid
+    lacking = experiment.without.get(model, ())
+    ordered = {k: grid[k] for k in experiment.parameters if k in grid and k not in lacking}
+    if name == RERUN:
+        ordered["seed"] = tuple(experiment.rerun_seeds)
+    return GridStudy(experiment, model, name, ordered)
+
+
+def start(experiment: Experiment, model: str) -> Parameters | None:
+    """Return what a model's first stage starts from: None, but where published ones are rerun."""
+    return experiment.published[model].parameters if experiment.search == "published" else None

@@ -1,0 +1,193 @@
+"""How a model is trained: a user's function, and what stands for its code in fingerprints."""
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studies.display.errors import UsageError
+from studies.experiment.source import source_code
+
+Value = int | float | str
+"""Of a hyper-parameter, as in the store, which workers do not know."""
+
+Parameters = Mapping[str, Value]
+
+
+MOST_NUMBERS = 100
+"""Numbers of a training: a store has a column for each name."""
+
+TIMES = ("train_seconds", "cpu_seconds")
+"""Numbers that a worker measures where a training does not."""
+
+
+class Training:
+    """How a model is trained. A subclass may do more than a function `train(parameters, seed)`."""
+
+    code: str
+    """What stands for the code: it is kept with studies and goes into fingerprints."""
+    parameter_count: int | None
+    """Trainable parameters, for people to compare."""
+
+    def train(
+        self, parameters: Parameters, seeds: Sequence[int], data: Any
+    ) -> list[Mapping[str, Any]]:
+        """Return what each seed's training gave: its numbers, `validation`, `loss_curve`.
+
+        `train_seconds` and `cpu_seconds` may be among them; else a worker's clock counts.
+        """
+        raise NotImplementedError
+
+    def check(self, grid: Mapping[str, Sequence[Value]]) -> None:
+        """Raise UsageError for parameters or values that it cannot be trained with."""
+
+    def seeds_at_once(self, parameters: Parameters) -> int:
+        """Return how many seeds gain from being trained side by side."""
+        return 1
+
+    def cost(self, parameters: Parameters) -> float:
+        """Return the time that a training takes, in any unit: what longer ones are told by."""
+        return 1.0
+
+    def settings(self, parameters: Parameters) -> Mapping[str, Value | None]:
+        """Return what else decides a training, as columns of `training_runs`."""
+        return {}
+
+    def recorded_as(self, model: str, parameters: Parameters) -> tuple[str, Parameters]:
+        """Return the model and the parameters under which a search records a training.
+
+        Others than its own where these are known to give the same to the bit.
+        """
+        return model, parameters
+
+    def identity(
+        self, model: str, parameters: Parameters, data_sha256: str | None
+    ) -> Mapping[str, Any]:
+        """Return all that decides the result of a training, but for its seed."""
+        return {
+            "model": model,
+            "parameters": dict(parameters),
+            "code": self.code,
+            "data": data_sha256,
+        }
+
+
+@dataclass(frozen=True)
+class FunctionTraining(Training):
+    """A user's function, called once per seed."""
+
+    function: Callable[..., Mapping[str, Any]]
+    code: str
+    has_data: bool
+    fixed: Mapping[str, Value]
+    """The experiment's settings."""
+    objective: str
+    parameter_count: int | None = None
+
+    def train(
+        self, parameters: Parameters, seeds: Sequence[int], data: Any
+    ) -> list[Mapping[str, Any]]:
+        """Call the function for each seed."""
+        more = (data,) if self.has_data else ()
+        return [self.function(dict(parameters), seed, *more) for seed in seeds]
+
+    def settings(self, parameters: Parameters) -> Mapping[str, Value | None]:
+        """Return the experiment's settings."""
+        return self.fixed
+
+    def identity(
+        self, model: str, parameters: Parameters, data_sha256: str | None
+    ) -> Mapping[str, Any]:
+        """Return the settings and the objective beside all else, which a `version` hides."""
+        more = {"settings": dict(self.fixed), "objective": self.objective}
+        return {**super().identity(model, parameters, data_sha256), **more}
+
+
+def as_training(
+    model: str,
+    train: Any,
+    version: str | None,
+    settings: Mapping[str, Value],
+    has_data: bool,
+    objective: str = "accuracy",
+) -> Training:
+    """Return how a model is trained by `train(parameters, seed)`, or one with data as well.
+
+    Raises UsageError for a function of other arguments, or one whose code cannot be read.
+    """
+    if isinstance(train, FunctionTraining):
+        # Of an experiment that this one was made from, maybe with another version.
+        train = train.function
+    if isinstance(train, Training):
+        return train
+    arguments = ("parameters", "seed", "data")[: 3 if has_data else 2]
+    if not callable(train):
+        raise UsageError(f"{model} must be {_function_of(arguments)}, not {train!r}")
+    try:
+        signature = inspect.signature(train)
+    except ValueError:
+        raise UsageError(f"{model} must be {_function_of(arguments)} in Python") from None
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        fits = False
+    else:
+        # Under these names they may not come in another order.
+        named = zip(arguments, signature.parameters, strict=False)
+        fits = all(name == given or name not in arguments for given, name in named)
+    if not fits:
+        name = getattr(train, "__name__", type(train).__name__)
+        raise UsageError(f"{model} must be {_function_of(arguments)}, not {name}{signature}")
+    code = version or source_code(model, train)
+    return FunctionTraining(train, code, has_data, settings, objective)
+
+
+def _function_of(arguments: Sequence[str]) -> str:
+    return f"a function of ({', '.join(arguments)})"
+
+
+def checked(result: object, objective: str, needs_validation: bool = False) -> dict[str, Any]:
+    """Return a training's result as numbers by name, `validation_<objective>` and `loss_curve`.
+
+    None stands for NaN. Raises ValueError where a result lacks the objective, or holds what is no
+    number.
+    """
+    if not isinstance(result, Mapping):
+        kind = type(result).__name__
+        raise ValueError(f"train returned {kind}, not a mapping with {objective!r}")
+    for name in (objective, "validation")[: 2 if needs_validation else 1]:
+        if name not in result:
+            names = ", ".join(map(repr, result)) or "nothing"
+            raise ValueError(f"train returned no {name!r}, but {names}")
+    if len(result) > MOST_NUMBERS:
+        raise ValueError(f"train returned {len(result)} numbers, more than {MOST_NUMBERS}")
+    known: dict[str, Any] = {}
+    for name, value in result.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ValueError(f"train returned a value for {name!r}, which is no Python name")
+        column = f"validation_{objective}" if name == "validation" else name
+        if name == "loss_curve":
+            known[column] = tuple(_number(name, loss) for loss in _list(value))
+        else:
+            known[column] = _number(name, value)
+    return known
+
+
+def _list(value: Any) -> list[Any]:
+    try:
+        return [] if value is None else list(value)
+    except TypeError:
+        raise ValueError(f"train returned {value!r} for 'loss_curve', which is no list") from None
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or isinstance(value, str):
+        raise ValueError(f"train returned {value!r} for {name!r}, which is no number")
+    if name in TIMES and not 0 <= number < math.inf:
+        raise ValueError(f"train returned {value!r} for {name!r}, which is no time")
+    return number

@@ -1,0 +1,102 @@
+"""Curves: the objective of a search against one parameter, and the loss of reruns by epoch."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from itertools import pairwise
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from storage.queries import GridCell
+from storage.trainings import Value
+from studies.display.words import number_text, value_text
+from studies.figures.search import Search, has_words, is_done
+from studies.figures.style import FAINT, OURS, canvas
+
+ASIDE = 0.015
+"""How far a published value is drawn from its place, where one of ours stands; of the axis."""
+
+CROWDED = 0.05
+"""Numbers that lie closer are drawn at equal distances instead; of the axis."""
+
+TICKS = 15
+
+
+def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
+    """Draw the mean objective against one parameter, with the deviation as error bars."""
+    figure, axes = canvas(f"{search.model}: {search.measured} against {name}")
+    values = search.values(name, cells)
+    places = _places(values)
+    shown = values[:: math.ceil(len(values) / TICKS)]
+    axes.set_xticks([places[value] for value in shown], [value_text(value) for value in shown])
+    by_place = {
+        places[cell.parameters[name]]: (cell.mean or 0.0, cell.deviation or 0.0)
+        for cell in search.best_last(cells)
+        if name in cell.parameters and is_done(cell)
+    }
+    ours = sorted(by_place)
+    axes.errorbar(
+        ours, [by_place[place][0] for place in ours], [by_place[place][1] for place in ours],
+        color=OURS, marker="o", capsize=3, linestyle="none" if has_words(values) else "-",
+        label="ours, mean ± sd",
+    )  # fmt: skip
+    published = search.published or {"parameters": {}}
+    if published["parameters"].get(name) in places:
+        aside = ASIDE * (max(places.values()) - min(places.values()))
+        axes.errorbar(
+            [places[published["parameters"][name]] + aside], [published["mean"]],
+            [published["deviation"]], color="#707070", marker="s", markerfacecolor="white",
+            linestyle="none", capsize=6, label="published",
+        )  # fmt: skip
+    if best is not None and best.mean is not None:
+        value = best.parameters[name]
+        axes.plot(
+            places[value], best.mean, marker="*", markersize=17, color="#DDAA33",
+            markeredgecolor="black", linestyle="none", zorder=3,
+            label=f"winner: {name} {value_text(value)}, {number_text(best.mean, 3)}",
+        )  # fmt: skip
+    axes.set_xlabel(name)
+    axes.set_ylabel(search.measured)
+    axes.grid(axis="y", color=FAINT)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    return figure
+
+
+def _places(values: Sequence[Value]) -> dict[Value, float]:
+    """Return where to draw values: numbers to scale, or to that of their logarithms.
+
+    Words, and numbers that would crowd, stand at equal distances.
+    """
+    numbers = [float(value) for value in values if not isinstance(value, str)]
+    if len(numbers) == len(values) > 1:
+        if numbers[0] > 0 and numbers[-1] >= 10 * numbers[0]:
+            numbers = [math.log(number) for number in numbers]
+        gaps = [after - before for before, after in pairwise(numbers)]
+        if min(gaps) >= CROWDED * (numbers[-1] - numbers[0]):
+            return dict(zip(values, numbers, strict=True))
+    return {value: float(place) for place, value in enumerate(values)}
+
+
+def loss_curves(model: str, curves: Sequence[tuple[float, ...]]) -> Figure:
+    """Draw the training loss of reruns by epoch: the mean, and the band from least to most."""
+    number = f"{len(curves)} rerun{'s' * (len(curves) != 1)}"
+    figure, axes = canvas(f"{model}: training loss of {number}")
+    # Of reruns that end early, the epochs that all of them have.
+    by_epoch = list(zip(*curves, strict=False))
+    epochs = range(1, len(by_epoch) + 1)
+    if len(curves) > 1:
+        axes.fill_between(
+            epochs, [min(losses) for losses in by_epoch], [max(losses) for losses in by_epoch],
+            color=f"{OURS}40", linewidth=0, label="from the least to the most of the reruns",
+        )  # fmt: skip
+    means = [statistics.fmean(losses) for losses in by_epoch]
+    axes.plot(epochs, means, color=OURS, marker=".", label="mean")
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss")
+    if not any(loss < 0 for losses in by_epoch for loss in losses):
+        axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(axis="y", color=FAINT)
+    axes.legend(frameon=False)
+    return figure

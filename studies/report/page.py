@@ -1,0 +1,133 @@
+"""Markdown and the page made of it: tables, numbers as they are written, and the files."""
+
+import base64
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+from studies.display.errors import UsageError
+from studies.display.words import markdown_table
+from studies.report.statistics import Estimate, Gap
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
+  max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.25rem; margin-top: 2.2rem; }
+img { max-width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
+th { border-bottom: 2px solid #888; vertical-align: bottom; }
+td { white-space: nowrap; }
+ul { padding-left: 1.2rem; }
+summary { cursor: pointer; margin: 0.3rem 0; font-weight: 600; }
+"""
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table whose first column is text and whose others are numbers."""
+    return markdown_table(list(map(escaped, titles)), [list(map(escaped, row)) for row in rows])
+
+
+def table_of_known(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table without the columns in which every place is empty, `-`."""
+    columns = [
+        (title, column)
+        for title, column in zip(titles, zip(*rows, strict=True), strict=True)
+        if set(column) != {"-"}
+    ]
+    return table([title for title, _ in columns], zip(*(c for _, c in columns), strict=True))
+
+
+def escaped(text: str) -> str:
+    """Return text that is shown as it is: names of machines may hold anything."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;")):
+        text = text.replace(character, entity)
+    return text
+
+
+def folded(title: str, content: str) -> str:
+    """Return a part that is shown when its title is chosen."""
+    return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
+
+
+def picture(text: str, name: str) -> str:
+    """Return the figure in a file beside the report."""
+    return f"![{text}]({name})"
+
+
+def estimate(value: Estimate | None) -> str:
+    """Return a difference, `+0.031 [+0.025, +0.037]`, or a ratio, `×1.40 [1.31, 1.52]`."""
+    if value is None:
+        return "-"
+    is_ratio = value.neutral == 1.0
+    text = f"×{value.value:.2f}" if is_ratio else f"{value.value:+.3f}"
+    if value.low is None or value.high is None:
+        return text
+    low, high = (f"{end:.2f}" if is_ratio else f"{end:+.3f}" for end in (value.low, value.high))
+    return f"{text} [{low}, {high}]"
+
+
+def probability(value: float | None) -> str:
+    """Return a p-value."""
+    if value is None:
+        return "-"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def gap(value: Gap) -> str:
+    """Return a difference with its standard error, where there is one: `+0.004 ± 0.002`."""
+    return f"{value.value:+.4f}" + ("" if value.error is None else f" ± {value.error:.4f}")
+
+
+def without_marks(sentence: str) -> str:
+    """Return a sentence for a terminal."""
+    return sentence.replace("**", "")
+
+
+def html_page(markdown: str, title: str, pictures: Mapping[str, bytes]) -> bytes:
+    """Render Markdown as a page that holds its pictures, PNG files by the names in the text."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable("table")
+    tokens = parser.parse(markdown)
+    for token in (child for block in tokens for child in block.children or ()):
+        name = str(token.attrs.get("src"))
+        if token.type == "image" and name in pictures:
+            data = base64.b64encode(pictures[name]).decode()
+            token.attrs["src"] = f"data:image/png;base64,{data}"
+    body = parser.renderer.render(tokens, parser.options, {})
+    # A wide table scrolls by itself; the page stays as wide as the phone.
+    body = body.replace("<table>", '<div class="scroll"><table>')
+    body = body.replace("</table>", "</table></div>")
+    head = (
+        '<meta charset="utf-8"><meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>{escape(title)}</title><style>{STYLE}</style>'
+    )
+    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}</body></html>\n'
+    return page.encode()
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files into a folder, made if missing, in place of those of the same names.
+
+    What else lies there stays. Raises UsageError where it cannot be written; no file is ever
+    half-written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # On the same disk, so that a file is there at once or not at all.
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as unfinished:
+            for name, content in files.items():
+                path = Path(unfinished) / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            for name in files:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (Path(unfinished) / name).replace(folder / name)
+    except OSError as error:
+        raise UsageError(
+            f"the report cannot be written to {folder} ({error.strerror}): "
+            "name another folder with --out"
+        ) from None

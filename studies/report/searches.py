@@ -1,0 +1,127 @@
+"""The section on the searches: winners, how certain they are, and what they promised."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, stdev
+
+from storage.queries import RankedCell
+from storage.trainings import TrainingRun
+from studies.display.words import edges, listed, number_text
+from studies.report.page import gap, table
+from studies.report.published import reruns
+from studies.report.runs import ModelRun
+from studies.report.statistics import Gap, paired_gap, unpaired_gap
+
+Trainings = Mapping[str, TrainingRun]
+"""By fingerprint."""
+
+
+def searches_section(runs: Iterable[ModelRun], trainings: Trainings) -> str:
+    """Return each search's winner and runner-up, and how the winners fared on fresh seeds."""
+    runs = [run for run in runs if run.searches]
+    if not runs:
+        return "Nothing was searched: these models were trained at published parameters."
+    objective = runs[0].objective
+    has_guessing = any(run.guessing is not None for run in runs)
+    stages = [_stage_row(run, stage, has_guessing) for run in runs for stage in run.searches]
+    titles = ["study", "winner", objective, "runner-up", "gap", "in s.e.", "diverged"]
+    titles += [*["dead"] * has_guessing, "edge"]
+    promises = [
+        (
+            run.model,
+            number_text(fmean(before), 4),
+            number_text(run.result.mean, 4),
+            gap(optimism(run, trainings)),
+        )
+        for run in runs
+        if (before := values_on_test(run, trainings))
+    ]
+    parts = [
+        f"Cells are {listed(_names(runs))}. The gap is by how much the winner's mean is better "
+        "than the runner-up's, paired by seed, ± its standard error (s.e.): below 2 the winner is "
+        f"hardly more than one of several. One repeat has no standard error.{_dead_ones(runs)}",
+        table(titles, stages),
+    ]
+    if any(run.protocol["select_on"] != "test" for run in runs):
+        parts.append(
+            f"Searches that select on validation show their {objective} on validation data."
+        )
+    if promises:
+        parts += [
+            f"Optimism: by how much test {objective} of the winner's cell in the search is better "
+            "than that of its reruns, ± the standard error. A winner that was chosen for its luck "
+            "falls back.",
+            table(("model", "search", "reruns", "optimism"), promises),
+        ]
+    return "\n\n".join(parts)
+
+
+def _names(runs: Sequence[ModelRun]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.names))
+
+
+def _dead_ones(runs: Sequence[ModelRun]) -> str:
+    """Return a sentence on trainings that learned nothing, where that can be told."""
+    for run in runs:
+        if run.guessing is not None:
+            limit = f"{run.objective} {'up to' if run.sign > 0 else 'from'} {run.guessing:g}"
+            return (
+                f" Dead trainings ended no better than guessing ({limit}); they count, and one can "
+                "decide a cell's mean: the table has their number in all cells, and in the "
+                "winner's and the runner-up's where there are any."
+            )
+    return ""
+
+
+def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[str]:
+    cells = run.cells[stage]
+    ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
+    winner = ranked[0]
+    second = ranked[1] if len(ranked) > 1 else None
+    lead = None if second is None else winners_lead(run, winner, second)
+    errors = None if lead is None else lead.in_errors
+    return [
+        f"{run.model}/{stage}",
+        run.text(winner.parameters),
+        number_text(fmean(winner.values), 4),
+        "-" if second is None else run.text(second.parameters),
+        "-" if lead is None else gap(lead),
+        "-" if errors is None else f"{errors:.1f}",
+        str(sum(cell.state == "DIVERGED" for cell in cells)),
+        *[dead_trainings(cells, ranked[:2])] * has_guessing,
+        "; ".join(edges(run.search(stage).grid, winner.parameters)) or "-",
+    ]
+
+
+def dead_trainings(cells: Sequence[RankedCell], leaders: Sequence[RankedCell]) -> str:
+    """Return how many trainings of all cells learned nothing, and how many of the first two."""
+    total, leading = (sum(cell.dead or 0 for cell in group) for group in (cells, leaders))
+    return f"{total} ({leading} in the first two)" if leading else str(total)
+
+
+def winners_lead(run: ModelRun, winner: RankedCell, second: RankedCell) -> Gap:
+    """Return by how much a cell is better than another, over the seeds that both have."""
+    common = min(len(winner.values), len(second.values))
+    return _better(run, paired_gap(winner.values[:common], second.values[:common]))
+
+
+def values_on_test(run: ModelRun, trainings: Trainings) -> list[float]:
+    """Return the objective of the winner's cell in the search, on test data.
+
+    Empty where the search chose by validation data and its trainings are not known.
+    """
+    winner = run.winner
+    if run.protocol["select_on"] == "test":
+        return list(winner.values)
+    numbers = [trainings[name].numbers for name in winner.fingerprints if name in trainings]
+    return [known[run.objective] for known in numbers if run.objective in known]
+
+
+def optimism(run: ModelRun, trainings: Trainings) -> Gap:
+    """Return by how much the winner is better in the search than in its reruns."""
+    before = values_on_test(run, trainings)
+    deviation = stdev(before) if len(before) > 1 else None
+    return _better(run, unpaired_gap((fmean(before), deviation, len(before)), reruns(run)))
+
+
+def _better(run: ModelRun, difference: Gap) -> Gap:
+    return Gap(run.sign * difference.value, difference.error)

@@ -1,0 +1,84 @@
+"""Decide which job is sent when: every worker busy, and one at a time where it must be."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from distributed import Future
+
+from studies.search.trial import RunningTrial
+from studies.workers.cluster import Cluster, Failed
+from studies.workers.job import ALL_CORES, Job, Report
+
+
+@dataclass(frozen=True)
+class Work:
+    """A job, and the trial it is for."""
+
+    running: RunningTrial
+    job: Job
+    deaths: int = 0
+    """How many worker processes died with it, before it was a suspect."""
+
+
+def cut_into_jobs(running: RunningTrial, seeds: Sequence[int], key: str) -> list[Job]:
+    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores."""
+    study = running.study
+    model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
+    at_once, threads = 1, ALL_CORES
+    if not study.is_rerun:
+        at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
+    groups = [tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
+    objective, needs_validation = study.experiment.objective, study.pairs == "validation"
+    return [
+        Job(key, model, parameters, group, threads, objective, needs_validation) for group in groups
+    ]
+
+
+@dataclass
+class Dispatch:
+    """Sends jobs to a cluster and takes back what became of them.
+
+    A worker that dies takes the job that waits on it along, so a death convicts nobody. A job that
+    saw too many is a suspect: it is done once more while nothing else is, and fails only then.
+    """
+
+    cluster: Cluster
+    jobs: Iterator[Work]
+    send: Callable[[Work], Future[Report]]
+    one_by_one: bool
+    in_flight: dict[Future[Report], Work] = field(default_factory=dict)
+    _suspects: deque[Work] = field(default_factory=deque)
+
+    def fill(self) -> bool:
+        """Send jobs while there is room for them; return whether any is in flight."""
+        while self._has_room():
+            work = self._suspects.popleft() if self._suspects else next(self.jobs, None)
+            if work is None:
+                break
+            self.in_flight[self.send(work)] = work
+        return bool(self.in_flight)
+
+    def ended(self, seconds: float) -> list[tuple[Work, Report | Failed]]:
+        """Wait for up to `seconds`; return the jobs that have ended since the last call."""
+        ended: list[tuple[Work, Report | Failed]] = []
+        for future, result in self.cluster.finished(seconds):
+            work = self.in_flight.pop(future)
+            if not isinstance(result, Failed) or not result.deaths:
+                ended.append((work, result))
+            elif not work.deaths:
+                self._suspects.append(replace(work, deaths=result.deaths))
+            else:
+                attempts = work.deaths + result.deaths
+                reason = f"{result.reason}, in each of {attempts} attempts"
+                ended.append((work, Failed(reason)))
+        return ended
+
+    def _has_room(self) -> bool:
+        if not self.in_flight:
+            return True
+        suspects = self._suspects or any(work.deaths for work in self.in_flight.values())
+        # One on every worker, and one that waits.
+        return not suspects and not self.one_by_one and (
+            len(self.in_flight) < 2 * self.cluster.threads()
+        )  # fmt: skip

@@ -1,0 +1,201 @@
+"""Ask a trial, submit its trainings, collect and record them, tell the trial.
+
+The driver alone writes the store. Every training is recorded before its trial is told, so that a
+run that is killed at any instant repeats no more than the trainings in flight.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from distributed import Future
+from optuna import Study
+from optuna.trial import TrialState
+
+from storage.errors import BadName
+from storage.lock import Lock
+from storage.store import Store
+from storage.trainings import TrainingRun, record, recorded
+from studies.dashboard.notes import Board
+from studies.display.progress import Progress
+from studies.display.words import cell_text
+from studies.experiment.study import GridStudy
+from studies.experiment.training import TIMES
+from studies.search.dispatch import Dispatch, Work, cut_into_jobs
+from studies.search.grid_sampler import Grid, fail_unfinished
+from studies.search.plan import Durations, study_plan
+from studies.search.racing import race
+from studies.search.trial import RunningTrial, tell
+from studies.workers.cluster import Cluster, Failed
+from studies.workers.job import Job, Report, do, within
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data that trainings use, none where `sha256` is None."""
+
+    label: str | None
+    """For people."""
+    sha256: str | None
+
+
+Portion = tuple[RunningTrial, Sequence[int]]
+"""Seeds to train of a cell."""
+
+Finish = Callable[[RunningTrial], None]
+"""What is done with a cell when its portion is trained."""
+
+
+@dataclass
+class Driver:
+    """Completes stages, one after the other, on one store and one cluster."""
+
+    store: Store
+    lock: Lock
+    cluster: Cluster
+    data: Data
+    progress: Progress
+    durations: Durations
+    failed: list[str] = field(default_factory=list)
+    """The cells that could not be completed, each with its reason."""
+    board: Board | None = None
+    """What people watch."""
+
+    def run(self, grid_study: GridStudy, study: Study) -> None:
+        """Complete every cell of a study, but those whose trainings fail.
+
+        Raises StoreError, and ClusterLost where the scheduler is gone. However it ends, what was
+        recorded stays, and the next run goes on from there.
+        """
+        grid = study.sampler
+        assert isinstance(grid, Grid)
+        training = grid_study.experiment.training(grid_study.model)
+        free = grid.free(study, training.cost)
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
+        self.progress.begin(grid_study, len(grid), len(free), complete, left.seconds)
+        cells = (self._begin(grid_study, study, grid, number) for number in free)
+        finish = partial(self._finish, study)
+        try:
+            if grid_study.is_race:
+                for portions in race(study, list(cells), finish):
+                    self._train(grid_study, study, portions, lambda cell: None)
+            else:
+                self._train(grid_study, study, ((cell, cell.missing) for cell in cells), finish)
+        except KeyboardInterrupt:
+            self.lock.check()
+            fail_unfinished(study)
+            raise
+
+    def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
+        """Ask for a cell, with what is recorded of it."""
+        self.lock.check()
+        trial = grid.ask(study, number)
+        if not grid_study.is_rerun:
+            trial.set_user_attr("place", grid_study.place(trial.params))
+        by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
+        runs = recorded(self.store.engine, by_seed.values())
+        by_print = {run.seed: run for run in runs.values()}
+        running = RunningTrial(grid_study, trial, by_seed, by_print)
+        self.progress.asked(running)
+        return running
+
+    def _train(
+        self, grid_study: GridStudy, study: Study, portions: Iterable[Portion], finish: Finish
+    ) -> None:
+        jobs = self._jobs(portions, finish)
+        dispatch = Dispatch(self.cluster, jobs, self._send, one_by_one=grid_study.is_rerun)
+        try:
+            while dispatch.fill():
+                self.progress.waits_for_workers(self.cluster.threads() == 0)
+                self._collect(dispatch.ended(seconds=0.5), finish)
+                # A rerun is being timed: it gets all cores.
+                if self.board is not None and not (grid_study.is_rerun and dispatch.in_flight):
+                    self.board.refresh(grid_study, study)
+        finally:
+            self.cluster.cancel(list(dispatch.in_flight))
+
+    def _jobs(self, portions: Iterable[Portion], finish: Finish) -> Iterator[Work]:
+        for running, seeds in portions:
+            jobs = cut_into_jobs(running, seeds, self.cluster.key)
+            running.unfinished_jobs = len(jobs)
+            if not jobs:
+                finish(running)
+            yield from (Work(running, job) for job in jobs)
+
+    def _send(self, work: Work) -> Future[Report]:
+        job, is_rerun = work.job, work.running.study.is_rerun
+        deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
+        return self.cluster.submit(within, deadline, do, job, same_worker=is_rerun)
+
+    def _collect(self, ended: list[tuple[Work, Report | Failed]], finish: Finish) -> None:
+        """Record the trainings of ended jobs, all at once, then finish the cells they complete."""
+        new: list[tuple[RunningTrial, list[TrainingRun]]] = []
+        for work, result in ended:
+            running, job = work.running, work.job
+            running.unfinished_jobs -= 1
+            if isinstance(result, Failed):
+                running.error = result.reason
+            else:
+                runs = list(self._runs(running, job, result))
+                running.runs |= {run.seed: run for run in runs}
+                new.append((running, runs))
+                self.durations.learn(job.model, job.parameters, runs[0].train_seconds)
+                seconds = self.durations.adds(running.study, job.parameters)
+                self.progress.trained(running, len(runs), seconds)
+        self.lock.check()
+        self._record(new)
+        for running in {id(work.running): work.running for work, _ in ended}.values():
+            if running.unfinished_jobs == 0:
+                finish(running)
+
+    def _record(self, new: Sequence[tuple[RunningTrial, list[TrainingRun]]]) -> None:
+        """Record trainings; a cell whose numbers have names that no column can have fails."""
+        try:
+            record(self.store.engine, [run for _, runs in new for run in runs])
+        except BadName:
+            for running, runs in new:
+                try:
+                    record(self.store.engine, runs)
+                except BadName as error:
+                    running.error = f"train returned what cannot be kept: {error}"
+                    for run in runs:
+                        del running.runs[run.seed]
+
+    def _finish(self, study: Study, running: RunningTrial) -> None:
+        self.lock.check()
+        tell(study, running)
+        if running.error is not None:
+            cell = cell_text(running.trial.params)
+            self.failed.append(f"{running.study.study_name}, {cell}: {running.error}")
+        self.progress.told(running)
+
+    def _runs(self, running: RunningTrial, job: Job, report: Report) -> Iterator[TrainingRun]:
+        """Yield the rows that a finished job adds to `training_runs`."""
+        experiment = running.study.experiment
+        settings = experiment.training(job.model).settings(job.parameters)
+        for seed, result in zip(job.seeds, report.results, strict=True):
+            numbers = {k: v for k, v in result.items() if k not in TIMES and k != "loss_curve"}
+            is_ok = all(map(math.isfinite, _ranking(numbers, experiment.objective)))
+            yield TrainingRun(
+                fingerprint=running.fingerprints[seed],
+                model=job.model,
+                parameters=job.parameters,
+                seed=seed,
+                settings=settings,
+                data=self.data.label,
+                status="ok" if is_ok else "diverged",
+                numbers=numbers if is_ok else {},
+                **{name: result[name] for name in TIMES},
+                threads=report.threads,
+                loss_curve=result.get("loss_curve", ()),
+                host=report.host,
+                started_at=report.started_at,
+            )
+
+
+def _ranking(numbers: Mapping[str, float], objective: str) -> list[float]:
+    """Return the numbers that must be finite: the objective, and it on validation data."""
+    names = (objective, f"validation_{objective}")
+    return [numbers[name] for name in names if name in numbers]

@@ -1,0 +1,105 @@
+"""GridSampler for ask-and-tell, in studies that are killed and resumed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from optuna import Study
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import GridSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from storage.trainings import Value
+
+FINAL_ERROR = "final_error"
+"""User attribute of a failed trial whose cell must not be tried again."""
+
+_TAKEN = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class Grid(GridSampler):
+    """Optuna's grid, with coverage read from the trials themselves.
+
+    Optuna's own takes a failed trial's cell for done, hands out duplicates when asked too often and
+    stops the study from inside the last `tell`. Here a cell is free until it has a trial that is
+    running, complete, pruned or failed for good; whoever asks says for which cell. It overrides
+    private methods: optuna is pinned to 5.0.
+    """
+
+    def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
+        # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
+        super().__init__(search_space, seed=0)
+        self._values = search_space
+
+    def free(self, study: Study, cost: Callable[[Mapping[str, Any]], float]) -> list[int]:
+        """Return the cells still to be asked, the longest trainings first.
+
+        So none is left alone at the end with idle workers around it.
+        """
+        taken = {
+            trial.system_attrs["grid_id"]
+            for trial in study.get_trials(deepcopy=False)
+            if "grid_id" in trial.system_attrs
+            and (trial.state in _TAKEN or FINAL_ERROR in trial.user_attrs)
+        }
+        cells = self.cells()
+        return sorted(set(range(len(self))) - taken, key=lambda cell: (-cost(cells[cell]), cell))
+
+    def ask(self, study: Study, cell: int) -> Trial:
+        """Start a trial for a cell, with all its parameters."""
+        self._asked = cell
+        trial = study.ask()
+        for name, values in self._values.items():
+            distribution = _distribution(values)
+            if isinstance(distribution, CategoricalDistribution):
+                trial.suggest_categorical(name, distribution.choices)
+            elif isinstance(distribution, IntDistribution):
+                trial.suggest_int(name, distribution.low, distribution.high)
+            elif isinstance(distribution, FloatDistribution):
+                trial.suggest_float(name, distribution.low, distribution.high)
+        return trial
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self._all_grids)
+
+    def cells(self) -> list[dict[str, Any]]:
+        """Return the parameters of every cell, by its number."""
+        return [dict(zip(self._param_names, cell, strict=True)) for cell in self._all_grids]
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        """Tie the trial to the cell that was asked for."""
+        study._storage.set_trial_system_attr(trial._trial_id, "search_space", self._search_space)
+        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", self._asked)
+
+    def after_trial(
+        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+    ) -> None:
+        """Leave the study alone: Optuna's would stop it, which raises outside `optimize`."""
+
+
+def fail_unfinished(study: Study) -> int:
+    """Fail the trials that a killed driver left behind, so that their cells are free; count them.
+
+    Only the holder of the store's lock may call this: then every unfinished trial is a dead one.
+    """
+    dead = study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+    for trial in dead:
+        # Not `tell`, which refuses a trial that waits.
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    return len(dead)
+
+
+def _distribution(values: Sequence[Value]) -> BaseDistribution:
+    """Return what Optuna draws from: numbers are never categories, of which it stores indices."""
+    integers = [value for value in values if isinstance(value, int)]
+    numbers = [float(value) for value in values if not isinstance(value, str)]
+    if len(integers) == len(values):
+        return IntDistribution(min(integers), max(integers))
+    if len(numbers) == len(values):
+        return FloatDistribution(min(numbers), max(numbers))
+    return CategoricalDistribution(values)

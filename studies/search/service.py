@@ -1,0 +1,147 @@
+"""Run an experiment: lock and open its store, start its workers, complete its chains."""
+
+import hashlib
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from rich.console import Console
+
+from storage.backup import backup
+from storage.lock import store_lock
+from storage.store import open_store
+from storage.trainings import declare
+from storage.urls import DEFAULT_STORAGE, artifact_folder, is_new, parse
+from studies.dashboard.notes import Board
+from studies.display.errors import UsageError
+from studies.display.progress import Progress
+from studies.display.words import duration
+from studies.experiment.definition import Experiment
+from studies.search.chain import check_protocol, run_chain
+from studies.search.driver import Data, Driver
+from studies.search.plan import Durations, StudyPlan, plan
+from studies.workers.cluster import Cluster
+from studies.workers.connection import check_address
+from studies.workers.job import cores
+from studies.workers.local import PER_CORE
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where an experiment runs. Raises UsageError and BadStoreURL."""
+
+    storage: str = DEFAULT_STORAGE
+    workers: int | None = None
+    """Worker processes; one per core where None."""
+    cluster: str | None = None
+    """Address of a Dask scheduler; None for workers on this machine."""
+    artifact_dir: Path | None = None
+    """Folder of the figures; beside the store where None."""
+
+    def __post_init__(self) -> None:
+        parse(self.storage)
+        if self.workers is not None and self.workers < 1:
+            raise UsageError(f"workers must be at least 1, not {self.workers}")
+        most = PER_CORE * cores()
+        if self.workers is not None and self.workers > most:
+            raise UsageError(f"workers must be at most {most} on this machine, not {self.workers}")
+        if self.workers is not None and self.cluster is not None:
+            raise UsageError("workers are started on this machine only: a cluster has its own")
+        if self.cluster is not None:
+            check_address(self.cluster)
+
+
+def run_models(
+    experiment: Experiment, models: Sequence[str], settings: Settings, console: Console
+) -> list[str]:
+    """Run the chains of `models`, and return what failed, in sentences; nothing is the good case.
+
+    Raises BadStoreURL, UsageError, StoreInUse, StoreError, ClusterLost, and what loading the data
+    raises: each with one clear sentence, and what was recorded till then stays.
+    """
+    # Optuna tells of each study and trial that it makes: the progress display does.
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    content = _load(experiment)
+    data = _data(experiment, content)
+    names = [f"{experiment.name}/{model}" for model in models]
+    workers = settings.workers or cores()
+    trainings = {model: experiment.training(model) for model in experiment.models}
+    with (
+        store_lock(settings.storage, names) as lock,
+        Cluster(settings.cluster, workers, trainings, content) as cluster,
+    ):
+        if settings.cluster is not None and is_new(settings.storage):
+            # First, so that an address where nobody answers leaves no store behind.
+            cluster.start()
+        with open_store(settings.storage, lock) as store:
+            check_protocol(store, experiment, data)
+            grids = {
+                name: values for stage in experiment.stages for name, values in stage.grid.items()
+            }
+            declare(store.engine, grids, experiment.objective)
+            durations = Durations(store.engine, experiment, workers)
+            plans = plan(store.engine, experiment, models, data.sha256, durations)
+            _announce(console, experiment.name, plans)
+            expected = {of_study.study.study_name: of_study.seconds for of_study in plans}
+            board = Board(store, settings.artifact_dir or artifact_folder(settings.storage))
+            with Progress(console, expected) as progress:
+                driver = Driver(store, lock, cluster, data, progress, durations, board=board)
+                for model in models:
+                    run_chain(driver, experiment, model)
+                lock.check()
+                board.close()
+            backup(settings.storage)
+    return driver.failed
+
+
+def _load(experiment: Experiment) -> Any:
+    """Return what all trainings need. Raises UsageError where loading it fails."""
+    try:
+        return None if experiment.data is None else experiment.data()
+    except Exception as error:
+        if hasattr(type(error), "exit_code"):
+            raise
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise UsageError(f"the data of {experiment.name} cannot be loaded: {reason}") from error
+
+
+def _data(experiment: Experiment, content: Any) -> Data:
+    if content is None:
+        return Data(None, None)
+    sha256 = getattr(content, "sha256", None)
+    if sha256 is None:
+        try:
+            # By reference: what is pickled by value, such as a user's class, is new each time.
+            sha256 = hashlib.sha256(pickle.dumps(content, protocol=5)).hexdigest()
+        except Exception as error:
+            raise UsageError(
+                f"the data of {experiment.name} cannot be told from other data ({error}): give "
+                "what loads them a result with an attribute sha256"
+            ) from None
+    return Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)
+
+
+def _announce(console: Console, experiment: str, plans: Sequence[StudyPlan]) -> None:
+    """Print what will be done."""
+    trainings = sum(of_study.trainings for of_study in plans)
+    recorded = sum(of_study.recorded for of_study in plans)
+    models = len({of_study.study.model for of_study in plans})
+    text = (
+        f"Experiment {experiment}: {models} model{'s' * (models > 1)}, {len(plans)} studies, "
+        f"{trainings} trainings. "
+    )
+    if recorded == trainings:
+        text += "All of them are recorded: nothing is left to train."
+    else:
+        seconds = [of_study.seconds for of_study in plans if of_study.seconds is not None]
+        time = f"in about {duration(sum(seconds))}"
+        if len(seconds) < len(plans):
+            time = "in a time that is not known yet"
+        text += (
+            f"{recorded} of them are recorded already, or shared by two studies; "
+            f"{trainings - recorded} are left to run, {time}."
+        )
+    console.print(text, soft_wrap=True, highlight=False)

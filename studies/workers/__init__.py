@@ -1,0 +1,1 @@
+"""The workers that train: processes on this machine, or a Dask cluster that the user runs."""

@@ -1,0 +1,78 @@
+"""Worker processes on this machine."""
+
+import logging
+import signal
+import time
+from contextlib import suppress
+from multiprocessing import resource_tracker
+
+import dask
+from distributed import LocalCluster, Status
+
+from studies.display.errors import ClusterLost
+
+LOOPBACK = "127.0.0.1"
+
+PER_CORE = 8
+"""Workers that one may ask for: more would only fill the memory."""
+
+PATIENCE = 120.0
+"""Seconds that a run waits for any worker at all."""
+
+
+class LocalWorkers:
+    """One single-threaded process each; whichever dies is replaced, also while it starts."""
+
+    def __init__(self, count: int) -> None:
+        """Begin to start them."""
+        self._count = count
+        self.cluster = _cluster()
+        self.cluster.scale(count)
+        self._alive = time.monotonic()
+
+    def look_after(self, present: int) -> None:
+        """Replace those that are gone; `present` says how many there are now.
+
+        Raises ClusterLost where none comes for long.
+        """
+        if present:
+            self._alive = time.monotonic()
+        if time.monotonic() - self._alive > PATIENCE:
+            raise ClusterLost("no worker process stays alive on this machine: run again to go on")
+        if present < self._count:
+            # Dask starts a worker again that dies at work, but gives up one that dies as it starts.
+            for name, nanny in list(self.cluster.workers.items()):
+                if nanny.status in (Status.closed, Status.failed):
+                    self.cluster.worker_spec.pop(name, None)
+            self.cluster.scale(self._count)
+
+    def close(self) -> None:
+        """End them; what cannot be ended in order dies with this process."""
+        with suppress(Exception):
+            self.cluster.close()
+
+
+def _cluster() -> LocalCluster:
+    # Else Dask closes a worker that is slow to start again.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": PATIENCE})
+    # Ctrl-C in a terminal reaches every process of the group: the driver ends its workers itself.
+    # They inherit what is blocked here, also those that are started again later. The resource
+    # tracker comes first, because it unblocks the signal in the thread that starts it.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return LocalCluster(
+            n_workers=0,
+            threads_per_worker=1,
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0",
+            memory_limit=0,
+            # Twice in company, then twice alone: the driver tries the suspects again.
+            scheduler_kwargs={"allowed_failures": 1},
+            # Threads that wait for each other by spinning for long need all cores for themselves:
+            # one busy core of two made a rerun ten times as long.
+            env={"GOMP_SPINCOUNT": "30000"},
+            silence_logs=logging.CRITICAL,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,52 @@
+"""How the trainings of a cell become jobs."""
+
+import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import create_trial
+
+from studies.experiment.study import grid_study
+from studies.paper import experiment as paper
+from studies.search.dispatch import cut_into_jobs
+from studies.search.trial import RunningTrial
+from studies.workers.job import ALL_CORES, Job
+
+SEEDS = range(10)
+
+
+def jobs_of(model: str, stage: str, parameters: dict[str, float]) -> list[Job]:
+    numbers = dict.fromkeys(parameters, FloatDistribution(0, 1000))
+    trial = create_trial(value=0.5, params=parameters, distributions=numbers)
+    cell = RunningTrial(grid_study(paper(), model, stage, parameters), trial, {}, {})
+    return cut_into_jobs(cell, SEEDS, "abc")
+
+
+@pytest.mark.parametrize(
+    ("model", "batch_size", "sizes"),
+    [
+        ("MLP", 8, [10]),
+        ("MLP", 128, [10]),
+        ("SiameseCNN", 8, [5, 5]),
+        ("SiameseCNN", 32, [5, 5]),
+        ("SiameseCNN", 64, [4, 4, 2]),
+        ("SiameseCNN", 128, [2] * 5),
+        ("ResNet", 8, [1] * 10),
+        ("ResNet", 128, [1] * 10),
+    ],
+)
+def test_as_many_go_side_by_side_as_gain_from_it(
+    model: str, batch_size: int, sizes: list[int]
+) -> None:
+    jobs = jobs_of(model, "lr-batch", {"learning_rate": 1e-3, "batch_size": batch_size})
+    assert [len(job.seeds) for job in jobs] == sizes
+    assert [seed for job in jobs for seed in job.seeds] == list(SEEDS)
+    assert {job.threads for job in jobs} == {1}
+
+
+def test_a_batch_of_any_size_is_trained() -> None:
+    jobs = jobs_of("CNN", "lr-batch", {"learning_rate": 1e-3, "batch_size": 1000})
+    assert [len(job.seeds) for job in jobs] == [1] * 10
+
+
+def test_a_rerun_goes_alone_with_all_cores() -> None:
+    jobs = jobs_of("MLP", "rerun", {"learning_rate": 1e-3, "batch_size": 8, "seed": 10})
+    assert [(len(job.seeds), job.threads) for job in jobs] == [(1, ALL_CORES)] * 10

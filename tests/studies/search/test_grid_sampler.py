@@ -1,0 +1,173 @@
+"""The grid: every cell once, however a study is interrupted."""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna import Study
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.trial import TrialState
+
+from storage.store import Store
+from storage.trainings import Value
+from studies.search.grid_sampler import FINAL_ERROR, Grid, fail_unfinished
+
+SPACE: dict[str, tuple[Value, ...]] = {
+    "learning_rate": (5e-3, 1e-3),
+    "batch_size": (8, 16, 32),
+    "optimizer": ("sgd", "adam"),
+    "alpha": (1.0,),
+}
+CELLS = {tuple(values) for values in product(*SPACE.values())}
+
+
+def study_on(storage: BaseStorage) -> Study:
+    return optuna.create_study(
+        study_name="paper/AuxMLP/lr-batch", storage=storage, sampler=Grid(SPACE),
+        direction="maximize", load_if_exists=True,
+    )  # fmt: skip
+
+
+def grid_of(study: Study) -> Grid:
+    assert isinstance(study.sampler, Grid)
+    return study.sampler
+
+
+def free(study: Study) -> list[int]:
+    return grid_of(study).free(study, steps)
+
+
+def steps(parameters: Mapping[str, Any]) -> float:
+    """Training on smaller batches takes longer."""
+    return 1 / parameters["batch_size"]
+
+
+def ask(study: Study) -> optuna.Trial:
+    """A trial for the first free cell."""
+    return grid_of(study).ask(study, free(study)[0])
+
+
+def cell_of(trial: optuna.Trial) -> tuple[Value, ...]:
+    return tuple(trial.params[name] for name in SPACE)
+
+
+def completed(study: Study) -> list[tuple[Value, ...]]:
+    return [
+        tuple(trial.params[name] for name in SPACE)
+        for trial in study.get_trials(states=(TrialState.COMPLETE,))
+    ]
+
+
+def test_the_last_tell_is_like_any_other(store: Store) -> None:
+    """Optuna's own sampler stops the study here, which raises outside `optimize`."""
+    study = study_on(store.optuna)
+    assert len(grid_of(study)) == len(CELLS) == len(free(study))
+    for _ in CELLS:
+        study.tell(ask(study), 0.5)
+    assert sorted(completed(study)) == sorted(CELLS)
+    assert free(study) == []
+
+
+def test_the_longest_trainings_come_first(store: Store) -> None:
+    study = study_on(store.optuna)
+    sizes = []
+    while free(study):
+        trial = ask(study)
+        sizes.append(trial.params["batch_size"])
+        study.tell(trial, 0.5)
+    assert sizes == [8] * 4 + [16] * 4 + [32] * 4
+
+
+def test_a_running_trial_has_its_cell_for_itself(store: Store) -> None:
+    study = study_on(store.optuna)
+    trials = [ask(study) for _ in CELLS]
+    assert {cell_of(trial) for trial in trials} == CELLS
+    assert free(study) == []
+
+
+def test_a_failed_trial_frees_its_cell_but_not_one_with_a_final_error(store: Store) -> None:
+    study = study_on(store.optuna)
+    failed, hopeless = ask(study), ask(study)
+    hopeless.set_user_attr(FINAL_ERROR, "diverged: 1 of 10 trainings")
+    for trial in (failed, hopeless):
+        study.tell(trial, state=TrialState.FAIL)
+    left = [grid_of(study).cells()[cell] for cell in free(study)]
+    assert len(left) == len(CELLS) - 1
+    assert failed.params in left
+    assert hopeless.params not in left
+
+
+def test_nan_frees_the_cell(store: Store) -> None:
+    study = study_on(store.optuna)
+    with pytest.warns(UserWarning, match="nan"):
+        study.tell(ask(study), float("nan"))
+    assert len(free(study)) == len(CELLS)
+
+
+def test_trials_of_a_killed_driver_are_failed_and_asked_again(store: Store) -> None:
+    study = study_on(store.optuna)
+    study.tell(ask(study), 0.5)
+    ask(study)
+    # Killed before the first parameter was drawn, and before the cell was noted.
+    study.ask()
+    store.optuna.create_new_trial(study._study_id)
+    study.enqueue_trial({"learning_rate": 5e-3})
+    resumed = study_on(store.optuna)
+    assert fail_unfinished(resumed) == 4
+    assert fail_unfinished(resumed) == 0
+    while free(resumed):
+        resumed.tell(ask(resumed), 0.5)
+    assert sorted(completed(resumed)) == sorted(CELLS)
+    assert not resumed.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+
+
+def test_parameters_are_numbers_that_sql_can_read_or_words(store: Store) -> None:
+    trial = ask(study_on(store.optuna))
+    assert trial.distributions == {
+        "learning_rate": FloatDistribution(1e-3, 5e-3),
+        "batch_size": IntDistribution(8, 32),
+        "optimizer": CategoricalDistribution(("sgd", "adam")),
+        "alpha": FloatDistribution(1.0, 1.0),
+    }
+
+
+ACTIONS = ("ask", "tell", "fail", "give up", "give up and crash", "crash")
+
+
+@settings(deadline=None)  # a busy machine is no failure
+@given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5))))
+def test_every_cell_is_completed_once_whatever_happens(history: list[tuple[str, int]]) -> None:
+    storage = InMemoryStorage()
+    study = study_on(storage)
+    running: list[optuna.Trial] = []
+    hopeless: list[tuple[Value, ...]] = []
+    for action, which in history:
+        left = free(study)
+        if action == "ask" and left:
+            running.append(grid_of(study).ask(study, left[which % len(left)]))
+        elif action in ("tell", "fail", "give up", "give up and crash") and running:
+            trial = running.pop(which % len(running))
+            if action == "tell":
+                study.tell(trial, 0.5)
+                continue
+            if action != "fail":
+                trial.set_user_attr(FINAL_ERROR, "diverged")
+                hopeless.append(cell_of(trial))
+            if action != "give up and crash":
+                study.tell(trial, state=TrialState.FAIL)
+        if "crash" in action:
+            running.clear()
+            study = study_on(storage)
+            fail_unfinished(study)
+        under_way = [cell_of(trial) for trial in running]
+        assert len(free(study)) + len(completed(study) + hopeless + under_way) == len(CELLS)
+    for trial in running:
+        study.tell(trial, 0.5)
+    while free(study):
+        study.tell(ask(study), 0.5)
+    assert sorted(completed(study) + hopeless) == sorted(CELLS)

@@ -1,0 +1,56 @@
+"""Reports on experiments other than the paper's."""
+
+import csv
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from storage.store import Store
+from studies.report import __main__ as command
+from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family
+
+
+def test_a_fourth_architecture_stands_beside_the_others(store: Store, tmp_path: Path) -> None:
+    family(Filled(store))
+    family(Filled(store, LENET), "LeNet")
+    text = report(store, tmp_path)
+    assert "raises test accuracy in MLP (+0.030 [+0.029, +0.030]) and LeNet (+0.030 [" in text
+    assert "| LeNet | 0.800 ± 0.007 | - | - |  | 1.15 ± 0.13 |  | - |" in text
+    assert "| AuxLeNet | 0.001 | 16 | 0.5 | - | 1,234 | 4 |" in text
+    assert "| LeNet | +0.030 [" in text and "**LeNet**" in text
+    assert "1 of 4 models differs by more than noise explains" in text
+
+
+def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path: Path) -> None:
+    """Words, a loss, no factors, nothing published: what would be empty is left out."""
+    filled = Filled(store, FOREST, BEST_TREE)
+    filled.model("Forest", around(0.4))
+    filled.model("Boost", around(0.35, 2))
+    text = report(store, tmp_path)
+    assert text.startswith(
+        "# Results of forest\n\n- **The best test loss** of 2 models has Boost (0.350 ± 0.014), "
+        "before Forest (0.400 ± 0.007); the lead of 0.050 is more than chance.\n\n"
+        "**Not begun**: Stump.\n\n## Loss and time\n\n| model | loss |  | seconds |  |\n"
+    )
+    assert "| model | depth | criterion | rate | trainable parameters | reruns |" in text
+    assert "| Boost | 8 | entropy | 0.1 | 1,234 | 4 |" in text
+    for word in ("ublished", "Effects", "guessing", "dead", "architecture"):
+        assert word not in text
+    # The winner's loss is the lowest: more than another's is a lead.
+    assert "| Boost/shape | 8, entropy, 0.5 | 0.9095 | 4, entropy, 0.5 | +0.0100 ±" in text
+    assert "| 0 | rate 0.1 is the smallest |" in text
+    assert "| Boost | 0.8995 | 0.3500 | -0.5495 ± 0.0068 |" in text
+    with (tmp_path / "out" / "training_runs.csv").open(newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header[:10] == [
+        "fingerprint", "model", "depth", "criterion", "rate", "seed", "data", "status", "loss",
+        "validation_loss",
+    ]  # fmt: skip
+    assert len(rows) == 2 * (2 * (6 + 1) + 4)
+
+
+def report(store: Store, folder: Path) -> str:
+    arguments = ["--storage", store.url, "--out", str(folder / "out")]
+    result = CliRunner().invoke(command.app, arguments)
+    assert result.exit_code == 0, result.output
+    return (folder / "out" / "report.md").read_text()
