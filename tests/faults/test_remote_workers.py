@@ -61,7 +61,7 @@ def test_a_run_says_that_it_waits_for_workers(
 
 
 MINE = """
-from beside import grown
+from beside_only_here import grown
 from studies import Experiment, Stage
 
 class Heights:
@@ -82,13 +82,14 @@ experiment = Experiment(
 
 def test_what_a_file_defines_travels_to_workers_that_lack_it(terminal: Terminal, dask: str) -> None:
     """With the file beside it, and with data of its own kind."""
-    (terminal.folder / "mine.py").write_text(MINE)
-    (terminal.folder / "beside.py").write_text("def grown(heights, by): return sum(heights) * by\n")
+    (terminal.folder / "only_here.py").write_text(MINE)
+    grown = "def grown(heights, by): return sum(heights) * by\n"
+    (terminal.folder / "beside_only_here.py").write_text(grown)
     with Client(dask) as client:
         client.wait_for_workers(2)
-        for module in ("mine", "beside"):
+        for module in ("only_here", "beside_only_here"):
             assert list(client.run(importlib.util.find_spec, module).values()) == [None, None]
-    command = ("studies.run", "tree", "--define", "mine.py", "--cluster", dask)
+    command = ("studies.run", "tree", "--define", "only_here.py", "--cluster", dask)
     said = terminal.run(*command)
     assert "5 trainings" in said
     assert terminal.query("select depth, seed, accuracy from training_runs order by 1, 2") == [
