@@ -196,8 +196,7 @@ def test_sql_is_answered(tmp_path: Path, folder: Path) -> None:
 
 
 def _declare(engine: object, experiment: Experiment) -> None:
-    grids = {name: values for stage in experiment.stages for name, values in stage.grid.items()}
-    declare(engine, grids, experiment.objective)  # type: ignore[arg-type]
+    declare(engine, experiment.grid, experiment.objective)  # type: ignore[arg-type]
 
 
 def test_every_package_has_its_reason() -> None:

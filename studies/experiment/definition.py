@@ -110,9 +110,17 @@ class Experiment:
                 check_setting_columns(self)
 
     @property
+    def grid(self) -> dict[str, tuple[Value, ...]]:
+        """The values of every parameter in the last stage that has it, in order of the first."""
+        grid: dict[str, tuple[Value, ...]] = {}
+        for stage in self.stages:
+            grid |= stage.grid
+        return grid
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """The names of all parameters, in the order of the stages."""
-        return tuple(dict.fromkeys(name for stage in self.stages for name in stage.grid))
+        return tuple(self.grid)
 
     @property
     def repeat_seeds(self) -> range:
@@ -154,11 +162,8 @@ class Experiment:
 
     def protocol(self, data_sha256: str | None) -> dict[str, Any]:
         """Return what a study keeps of its protocol, to be compared when it is resumed."""
-        grids: dict[str, tuple[Value, ...]] = {}
-        for stage in self.stages:
-            grids |= stage.grid
         protocol = {**self.settings, **{name: getattr(self, name) for name in PROTOCOL}}
-        protocol |= {f"{name}s": list(values) for name, values in grids.items()}
+        protocol |= {f"{name}s": list(values) for name, values in self.grid.items()}
         return protocol | ({} if data_sha256 is None else {"data_sha256": data_sha256})
 
 

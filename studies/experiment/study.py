@@ -149,10 +149,8 @@ def grid_study(
     experiment: Experiment, model: str, name: str, winner: Parameters | None
 ) -> GridStudy:
     """Return the study of a stage; `winner` is what it starts from, None where it starts afresh."""
-    grid: dict[str, tuple[Value, ...]] = {}
     if name == JOINT:
-        for stage in experiment.stages:
-            grid |= stage.grid
+        grid = experiment.grid
     else:
         grid = {parameter: (value,) for parameter, value in (winner or {}).items()}
         for stage in experiment.stages:

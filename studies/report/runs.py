@@ -11,9 +11,8 @@ from storage.cells import DECIDED
 from storage.queries import ModelResult, RankedCell, Rerun, StudyAttributes
 from storage.trainings import Value
 from studies.display.words import value_text
+from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
-
-RERUN = "rerun"
 
 PUBLISHED = "published"
 """The `search` of an experiment that reruns published parameters."""

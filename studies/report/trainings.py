@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from storage.trainings import TrainingRun
 from studies.display.words import duration
+from studies.experiment.stage import RERUN
 from studies.report.page import escaped
-from studies.report.runs import RERUN, ModelRun
+from studies.report.runs import ModelRun
 
 
 def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict[str, TrainingRun]:

@@ -96,8 +96,8 @@ class Driver:
             trial.set_user_attr("place", grid_study.place(trial.params))
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
         runs = recorded(self.store.engine, by_seed.values())
-        by_print = {run.seed: run for run in runs.values()}
-        running = RunningTrial(grid_study, trial, by_seed, by_print)
+        done = {run.seed: run for run in runs.values()}
+        running = RunningTrial(grid_study, trial, by_seed, done)
         self.progress.asked(running)
         return running
 

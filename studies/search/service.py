@@ -78,10 +78,7 @@ def run_models(
             cluster.start()
         with open_store(settings.storage, lock) as store:
             check_protocol(store, experiment, data)
-            grids = {
-                name: values for stage in experiment.stages for name, values in stage.grid.items()
-            }
-            declare(store.engine, grids, experiment.objective)
+            declare(store.engine, experiment.grid, experiment.objective)
             durations = Durations(store.engine, experiment, workers)
             plans = plan(store.engine, experiment, models, data.sha256, durations)
             _announce(console, experiment.name, plans)

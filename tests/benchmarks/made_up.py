@@ -24,8 +24,7 @@ FAR = 1_000_000
 def fill(store: Store, experiment: str, complete: Callable[[GridStudy, Study], None]) -> None:
     """Write the studies of all models, 3,120 trainings; `complete` is told of each study."""
     chosen = replace(paper(), name=experiment)
-    grids = {name: values for stage in chosen.stages for name, values in stage.grid.items()}
-    declare(store.engine, grids, chosen.objective)
+    declare(store.engine, chosen.grid, chosen.objective)
     for model in chosen.models:
         won = None
         for name in chain(chosen, model):

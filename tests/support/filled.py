@@ -89,8 +89,7 @@ class Filled:
     winner: Mapping[str, Value] = field(default_factory=lambda: dict(WINNER))
 
     def __post_init__(self) -> None:
-        grids = {name: v for stage in self.experiment.stages for name, v in stage.grid.items()}
-        declare(self.store.engine, grids, self.experiment.objective)
+        declare(self.store.engine, self.experiment.grid, self.experiment.objective)
 
     def model(
         self, model: str, values: Sequence[float], seconds: float = 1.0, stop: str = ""

@@ -53,8 +53,7 @@ class Runs:
             open_store(self.url) as store,
             cluster or Cluster(self.address, 2, experiment.models) as workers,
         ):
-            grids = {name: v for stage in experiment.stages for name, v in stage.grid.items()}
-            declare(store.engine, grids, experiment.objective)
+            declare(store.engine, experiment.grid, experiment.objective)
             durations = Durations(store.engine, experiment, 2)
             progress = self.progress(Console(file=self.said), {})
             with progress:
