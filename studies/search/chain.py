@@ -3,10 +3,9 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
-from optuna import Study, create_study, load_study
+from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -15,11 +14,10 @@ from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study, start
-from studies.experiment.training import Parameters
 from studies.search.driver import Data, Driver
 from studies.search.grid_sampler import Grid, fail_unfinished
 from studies.search.plan import winner
-from studies.search.provenance import provenance
+from studies.search.provenance import study_attributes
 from studies.search.racing import pruner
 
 DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better")
@@ -43,17 +41,10 @@ def check_protocol(store: Store, experiment: Experiment, data: Data) -> None:
 def _disagreements(
     experiment: Experiment, attributes: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield where a stored study disagrees with an experiment, a setting at a time.
-
-    What a study of an older version did not store has its default, or what `older` names.
-    """
-    model, stored = attributes.get("model", ""), attributes.get("protocol")
-    if stored is None:
+    """Yield where a stored study disagrees with an experiment, a setting at a time."""
+    if "protocol" not in attributes:
         return
-    fields = {name: getattr(Experiment, name) for name in asked if hasattr(Experiment, name)}
-    known = {**fields, **experiment.older, **stored}
-    if "grid" not in attributes:
-        known = {**asked, **{name: value for name, value in known.items() if name in asked}}
+    known = _stored_protocol(experiment, attributes, asked)
     for name in sorted(asked.keys() | known.keys()):
         if known.get(name) != asked.get(name):
             yield f"{name}: stored {known.get(name)}, asked {asked.get(name)}"
@@ -63,12 +54,25 @@ def _disagreements(
             if name in grid and _json(grid[name]) != _json(values):
                 yield f"{name} in {stage.name}: stored {grid[name]}, asked {list(values)}"
     # Other experiments of this name may have other models.
+    model = attributes.get("model", "")
     if model in experiment.models:
         stages = list(chain(experiment, model))
         if attributes.get("stages", stages) != stages:
             yield f"stages: stored {attributes['stages']}, asked {stages}"
         if attributes.get("code") not in (None, experiment.training(model).code):
             yield "its training function has changed"
+
+
+def _stored_protocol(
+    experiment: Experiment, attributes: Mapping[str, Any], asked: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the protocol of a study.
+
+    What a study of an older version did not store has its default, or what `older` names.
+    """
+    fields = {name: getattr(Experiment, name) for name in asked if hasattr(Experiment, name)}
+    known = {**fields, **experiment.older, **attributes["protocol"]}
+    return known if "grid" in attributes else {name: known.get(name, asked[name]) for name in asked}
 
 
 def _json(value: Any) -> str:
@@ -81,30 +85,31 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
 
     Stops after a stage with failed cells, as its winner is not certain. The driver knows them.
     """
-    before: GridStudy | None = None
-    won = start(experiment, model)
+    parent, won = None, start(experiment, model)
     for name in chain(experiment, model):
-        if before is not None:
-            won = winner(driver.store.engine, before)
-            if won is None:
-                driver.failed.append(f"{model} stops at {before.name}: it has no certain winner")
-                return
         grid = grid_study(experiment, model, name, won)
-        study = open_study(driver, grid, before, won)
+        study = open_study(driver, grid, parent)
         fail_unfinished(study)
         driver.run(grid, study)
         if driver.board is not None:
             driver.lock.check()
             driver.board.complete(grid, study)
-        before = grid
+        if grid.is_rerun:
+            return
+        won = winner(driver.store.engine, grid)
+        if won is None:
+            driver.failed.append(f"{model} stops at {name}: it has no certain winner")
+            return
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        number = next(trial.number for trial in complete if trial.params == won)
+        parent = {"study": grid.study_name, "trial": number}
 
 
-def open_study(
-    driver: Driver, grid: GridStudy, before: GridStudy | None = None, won: Parameters | None = None
-) -> Study:
+def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:
     """Create or load the study of a stage, with all that people and reports read of it.
 
-    Raises UsageError where it was made with another grid.
+    `parent` names the study and the trial that it starts from. Raises UsageError where it was made
+    with another grid.
     """
     study = create_study(
         study_name=grid.study_name,
@@ -114,9 +119,7 @@ def open_study(
         direction=StudyDirection.MAXIMIZE if grid.sign > 0 else StudyDirection.MINIMIZE,
         load_if_exists=True,
     )
-    attributes = _attributes(grid, driver.data) | provenance()
-    if before is not None and won is not None:
-        attributes["parent"] = _parent(driver.store, before, won)
+    attributes = {**study_attributes(grid, driver.data), "parent": parent}
     stored = study.user_attrs
     searched = stored.get("grid", attributes["grid"])
     if _json(searched) != _json(attributes["grid"]):
@@ -126,9 +129,8 @@ def open_study(
         )
     if "grid" not in stored and "protocol" in stored:
         # An older version's: from now on it has all settings.
-        asked = attributes["protocol"]
-        older = {**asked, **grid.experiment.older, **stored["protocol"]}
-        study.set_user_attr("protocol", {name: older[name] for name in asked})
+        protocol = _stored_protocol(grid.experiment, stored, attributes["protocol"])
+        study.set_user_attr("protocol", protocol)
     # A run that was killed may have left some out; those of the first run stay, but for what only
     # reports read, which people mend.
     for key, value in attributes.items():
@@ -141,37 +143,3 @@ def open_study(
             warnings.simplefilter("ignore", ExperimentalWarning)
             study.set_metric_names([grid.metric])
     return study
-
-
-def _attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
-    """Return what is kept with a study, so that reading needs no definition of its experiment."""
-    experiment, model = grid.experiment, grid.model
-    training, published = experiment.training(model), experiment.published.get(model)
-    return {
-        "experiment": experiment.name,
-        "definition": experiment.definition,
-        "model": model,
-        "stage": grid.name,
-        "objective": experiment.objective,
-        "direction": experiment.direction,
-        "parameters": training.parameter_count,
-        "code": training.code,
-        "guessing": experiment.guessing,
-        "protocol": experiment.protocol(data.sha256),
-        "grid": {name: list(values) for name, values in grid.grid.items()},
-        "stages": list(chain(experiment, model)),
-        "models": list(experiment.models),
-        "published": None if published is None else asdict(published),
-        "factors": experiment.factors.get(model),
-        "no_better": [list(claim) for claim in experiment.no_better] or None,
-        "data": data.label,
-    }
-
-
-def _parent(store: Store, before: GridStudy, won: Parameters) -> dict[str, Any]:
-    """Return the study and the trial that a stage starts from."""
-    study = load_study(study_name=before.study_name, storage=store.optuna)
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if trial.params == won:
-            return {"study": before.study_name, "trial": trial.number}
-    raise LookupError(f"{before.study_name} has no trial of its winner")

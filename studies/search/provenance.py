@@ -1,17 +1,46 @@
-"""Where results come from: versions, commit, command, machine."""
+"""Where results come from: experiment, versions, commit, command, machine."""
 
 import platform
 import shlex
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from studies.display.words import without_password
+from studies.experiment.study import GridStudy, chain
+from studies.search.driver import Data
 
 PACKAGES = ("torch", "optuna", "numpy", "distributed", "sqlalchemy")
+
+
+def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
+    """Return what is kept with a study, so that reading needs no definition of its experiment."""
+    experiment, model = grid.experiment, grid.model
+    training, published = experiment.training(model), experiment.published.get(model)
+    return {
+        "experiment": experiment.name,
+        "definition": experiment.definition,
+        "model": model,
+        "stage": grid.name,
+        "objective": experiment.objective,
+        "direction": experiment.direction,
+        "parameters": training.parameter_count,
+        "code": training.code,
+        "guessing": experiment.guessing,
+        "protocol": experiment.protocol(data.sha256),
+        "grid": {name: list(values) for name, values in grid.grid.items()},
+        "stages": list(chain(experiment, model)),
+        "models": list(experiment.models),
+        "published": None if published is None else asdict(published),
+        "factors": experiment.factors.get(model),
+        "no_better": [list(claim) for claim in experiment.no_better] or None,
+        "data": data.label,
+        **provenance(),
+    }
 
 
 def provenance() -> dict[str, Any]:
