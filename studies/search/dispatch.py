@@ -1,14 +1,15 @@
 """Decide which job is sent when: every worker busy, and one at a time where it must be."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from distributed import Future
 
+from studies.search.plan import Durations
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster, Failed
-from studies.workers.job import ALL_CORES, Job, Report
+from studies.workers.job import ALL_CORES, Job, Report, within
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,10 @@ def cut_into_jobs(running: RunningTrial, seeds: Sequence[int], key: str) -> list
     at_once, threads = 1, ALL_CORES
     if not study.is_rerun:
         at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
-    groups = [tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
     objective, needs_validation = study.experiment.objective, study.pairs == "validation"
     return [
-        Job(key, model, parameters, group, threads, objective, needs_validation) for group in groups
+        Job(key, model, parameters, group, threads, objective, needs_validation)
+        for group in (tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once))
     ]
 
 
@@ -44,8 +45,8 @@ class Dispatch:
     """
 
     cluster: Cluster
+    durations: Durations
     jobs: Iterator[Work]
-    send: Callable[[Work], Future[Report]]
     one_by_one: bool
     in_flight: dict[Future[Report], Work] = field(default_factory=dict)
     _suspects: deque[Work] = field(default_factory=deque)
@@ -56,7 +57,10 @@ class Dispatch:
             work = self._suspects.popleft() if self._suspects else next(self.jobs, None)
             if work is None:
                 break
-            self.in_flight[self.send(work)] = work
+            job = work.job
+            deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
+            future = self.cluster.submit(within, deadline, job, same_worker=self.one_by_one)
+            self.in_flight[future] = work
         return bool(self.in_flight)
 
     def ended(self, seconds: float) -> list[tuple[Work, Report | Failed]]:

@@ -4,12 +4,9 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
-from distributed import Future
 from optuna import Study
 from optuna.trial import TrialState
 
@@ -21,14 +18,13 @@ from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
-from studies.experiment.training import TIMES
 from studies.search.dispatch import Dispatch, Work, cut_into_jobs
 from studies.search.grid_sampler import Grid, fail_unfinished
 from studies.search.plan import Durations, study_plan
-from studies.search.racing import race
-from studies.search.trial import RunningTrial, tell
+from studies.search.racing import Portion, race
+from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster, Failed
-from studies.workers.job import Job, Report, do, within
+from studies.workers.job import Report
 
 
 @dataclass(frozen=True)
@@ -40,11 +36,8 @@ class Data:
     sha256: str | None
 
 
-Portion = tuple[RunningTrial, Sequence[int]]
-"""Seeds to train of a cell."""
-
 Finish = Callable[[RunningTrial], None]
-"""What is done with a cell when its portion is trained."""
+"""What is done with a cell when the seeds to train of it are trained."""
 
 
 @dataclass
@@ -76,13 +69,13 @@ class Driver:
         left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
         self.progress.begin(grid_study, len(grid), len(free), complete, left.seconds)
         cells = (self._begin(grid_study, study, grid, number) for number in free)
-        finish = partial(self._finish, study)
         try:
             if grid_study.is_race:
-                for portions in race(study, list(cells), finish):
+                for portions in race(study, list(cells), self._finish):
                     self._train(grid_study, study, portions, lambda cell: None)
             else:
-                self._train(grid_study, study, ((cell, cell.missing) for cell in cells), finish)
+                whole = ((cell, cell.missing) for cell in cells)
+                self._train(grid_study, study, whole, self._finish)
         except KeyboardInterrupt:
             self.lock.check()
             fail_unfinished(study)
@@ -96,16 +89,16 @@ class Driver:
             trial.set_user_attr("place", grid_study.place(trial.params))
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
         runs = recorded(self.store.engine, by_seed.values())
-        done = {run.seed: run for run in runs.values()}
-        running = RunningTrial(grid_study, trial, by_seed, done)
+        running = RunningTrial(grid_study, trial, by_seed, {run.seed: run for run in runs.values()})
         self.progress.asked(running)
         return running
 
     def _train(
         self, grid_study: GridStudy, study: Study, portions: Iterable[Portion], finish: Finish
     ) -> None:
+        """Train some seeds of some cells."""
         jobs = self._jobs(portions, finish)
-        dispatch = Dispatch(self.cluster, jobs, self._send, one_by_one=grid_study.is_rerun)
+        dispatch = Dispatch(self.cluster, self.durations, jobs, one_by_one=grid_study.is_rerun)
         try:
             while dispatch.fill():
                 self.progress.waits_for_workers(self.cluster.threads() == 0)
@@ -124,11 +117,6 @@ class Driver:
                 finish(running)
             yield from (Work(running, job) for job in jobs)
 
-    def _send(self, work: Work) -> Future[Report]:
-        job, is_rerun = work.job, work.running.study.is_rerun
-        deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
-        return self.cluster.submit(within, deadline, do, job, same_worker=is_rerun)
-
     def _collect(self, ended: list[tuple[Work, Report | Failed]], finish: Finish) -> None:
         """Record the trainings of ended jobs, all at once, then finish the cells they complete."""
         new: list[tuple[RunningTrial, list[TrainingRun]]] = []
@@ -138,8 +126,7 @@ class Driver:
             if isinstance(result, Failed):
                 running.error = result.reason
             else:
-                runs = list(self._runs(running, job, result))
-                running.runs |= {run.seed: run for run in runs}
+                runs = running.take(job, result, self.data.label)
                 new.append((running, runs))
                 self.durations.learn(job.model, job.parameters, runs[0].train_seconds)
                 seconds = self.durations.adds(running.study, job.parameters)
@@ -163,39 +150,10 @@ class Driver:
                     for run in runs:
                         del running.runs[run.seed]
 
-    def _finish(self, study: Study, running: RunningTrial) -> None:
+    def _finish(self, running: RunningTrial) -> None:
         self.lock.check()
-        tell(study, running)
+        running.tell()
         if running.error is not None:
             cell = cell_text(running.trial.params)
             self.failed.append(f"{running.study.study_name}, {cell}: {running.error}")
         self.progress.told(running)
-
-    def _runs(self, running: RunningTrial, job: Job, report: Report) -> Iterator[TrainingRun]:
-        """Yield the rows that a finished job adds to `training_runs`."""
-        experiment = running.study.experiment
-        settings = experiment.training(job.model).settings(job.parameters)
-        for seed, result in zip(job.seeds, report.results, strict=True):
-            numbers = {k: v for k, v in result.items() if k not in TIMES and k != "loss_curve"}
-            is_ok = all(map(math.isfinite, _ranking(numbers, experiment.objective)))
-            yield TrainingRun(
-                fingerprint=running.fingerprints[seed],
-                model=job.model,
-                parameters=job.parameters,
-                seed=seed,
-                settings=settings,
-                data=self.data.label,
-                status="ok" if is_ok else "diverged",
-                numbers=numbers if is_ok else {},
-                **{name: result[name] for name in TIMES},
-                threads=report.threads,
-                loss_curve=result.get("loss_curve", ()),
-                host=report.host,
-                started_at=report.started_at,
-            )
-
-
-def _ranking(numbers: Mapping[str, float], objective: str) -> list[float]:
-    """Return the numbers that must be finite: the objective, and it on validation data."""
-    names = (objective, f"validation_{objective}")
-    return [numbers[name] for name in names if name in numbers]

@@ -33,7 +33,7 @@ class Grid(GridSampler):
     def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
         # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
         super().__init__(search_space, seed=0)
-        self._values = search_space
+        self._distributions = {name: _distribution(v) for name, v in search_space.items()}
 
     def free(self, study: Study, cost: Callable[[Mapping[str, Any]], float]) -> list[int]:
         """Return the cells still to be asked, the longest trainings first.
@@ -52,16 +52,7 @@ class Grid(GridSampler):
     def ask(self, study: Study, cell: int) -> Trial:
         """Start a trial for a cell, with all its parameters."""
         self._asked = cell
-        trial = study.ask()
-        for name, values in self._values.items():
-            distribution = _distribution(values)
-            if isinstance(distribution, CategoricalDistribution):
-                trial.suggest_categorical(name, distribution.choices)
-            elif isinstance(distribution, IntDistribution):
-                trial.suggest_int(name, distribution.low, distribution.high)
-            elif isinstance(distribution, FloatDistribution):
-                trial.suggest_float(name, distribution.low, distribution.high)
-        return trial
+        return study.ask(self._distributions)
 
     def __len__(self) -> int:
         """Return the number of cells."""

@@ -14,14 +14,14 @@ from optuna.pruners import WilcoxonPruner
 from optuna.trial import TrialState
 
 from studies.experiment.checks import FIRST_REPEATS
-from studies.search.trial import RunningTrial, score
+from studies.search.trial import RunningTrial
 
 P_THRESHOLD = 0.15
 """As the test is made again after each repeat, more cells are given up by chance than this; the
 benchmark `tests/benchmarks/racing.py` tells how often the winner is among them."""
 
-Round = list[tuple[RunningTrial, Sequence[int]]]
-"""Cells, and the seeds to train of each."""
+Portion = tuple[RunningTrial, Sequence[int]]
+"""A cell, and the seeds to train of it."""
 
 
 def pruner() -> WilcoxonPruner:
@@ -34,59 +34,52 @@ def pruner() -> WilcoxonPruner:
 
 def race(
     study: Study, cells: Sequence[RunningTrial], finish: Callable[[RunningTrial], None]
-) -> Iterator[Round]:
+) -> Iterator[list[Portion]]:
     """Yield round after round, each to be trained before the next; let every cell end by `finish`.
 
     A cell whose repeats are all recorded is complete, as giving it up would save nothing.
     """
     yield _round(cells, FIRST_REPEATS)
-    racing = _finish(cells, finish, failed)
+    racing = _finish_failed(cells, finish)
     while racing and not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        leader = max(
-            racing,
-            key=lambda cell: cell.study.sign * score(cell.study, cell.values[:FIRST_REPEATS]),
-        )
+        leader = max(racing, key=lambda cell: cell.study.sign * cell.score(FIRST_REPEATS))
         yield [(leader, leader.missing)]
         finish(leader)
         racing.remove(leader)
     for repeats in range(FIRST_REPEATS, racing[0].study.experiment.repeats if racing else 0):
-        for cell in racing:
-            if cell.missing:
-                _hold_against_leader(study, cell, repeats)
-        racing = _finish(racing, finish, lambda cell: cell.given_up is not None)
+        for cell in list(racing):
+            if cell.missing and _is_beaten(study, cell, repeats):
+                finish(cell)
+                racing.remove(cell)
         yield _round(racing, repeats + 1)
-        racing = _finish(racing, finish, failed)
+        racing = _finish_failed(racing, finish)
     # Not before: all race against one leader, also those that go on after an interruption.
     for cell in racing:
         finish(cell)
 
 
-def failed(cell: RunningTrial) -> bool:
-    """Whether a cell is out of the race by a fault of its own."""
-    return cell.error is not None or cell.diverged > 0
-
-
-def _round(cells: Sequence[RunningTrial], repeats: int) -> Round:
+def _round(cells: Sequence[RunningTrial], repeats: int) -> list[Portion]:
     first = [(cell, list(cell.fingerprints)[:repeats]) for cell in cells]
     return [(cell, [seed for seed in seeds if seed not in cell.runs]) for cell, seeds in first]
 
 
-def _finish(
-    cells: Sequence[RunningTrial],
-    finish: Callable[[RunningTrial], None],
-    which: Callable[[RunningTrial], bool],
+def _finish_failed(
+    cells: Sequence[RunningTrial], finish: Callable[[RunningTrial], None]
 ) -> list[RunningTrial]:
-    """Finish some cells, and return the others."""
+    """Finish the cells that failed, and return the others."""
     for cell in cells:
-        if which(cell):
+        if cell.failed:
             finish(cell)
-    return [cell for cell in cells if not which(cell)]
+    return [cell for cell in cells if not cell.failed]
 
 
-def _hold_against_leader(study: Study, cell: RunningTrial, repeats: int) -> None:
+def _is_beaten(study: Study, cell: RunningTrial, repeats: int) -> bool:
+    """Hold a cell against the leader on its first repeats; give it up where it is worse."""
     cell.report(repeats)
-    if cell.trial.should_prune():
-        leader = study.best_trial.number
-        cell.given_up = (
-            f"worse than trial {leader} after {repeats} repeats (Wilcoxon p < {P_THRESHOLD})"
-        )
+    if not cell.trial.should_prune():
+        return False
+    leader = study.best_trial.number
+    cell.given_up = (
+        f"worse than trial {leader} after {repeats} repeats (Wilcoxon p < {P_THRESHOLD})"
+    )
+    return True

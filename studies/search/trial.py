@@ -2,16 +2,17 @@
 
 import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from optuna import Study, Trial
+from optuna import Trial
 from optuna.trial import TrialState
 
 from storage.trainings import TrainingRun
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
+from studies.experiment.training import TIMES
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.workers.job import Job, Report
 
 MOST_EPOCHS = 200
 """Losses of a rerun that the dashboard draws."""
@@ -46,10 +47,14 @@ class RunningTrial:
         return [seed for seed in self.fingerprints if seed not in self.runs]
 
     @property
+    def failed(self) -> bool:
+        """Whether a training diverged or could not be done."""
+        return self.error is not None or self.diverged > 0
+
+    @property
     def value(self) -> float | None:
         """What the trial is told, see `GridStudy.metric`; None where it fails."""
-        failed = self.error is not None or self.diverged
-        return None if failed else score(self.study, self.values)
+        return None if self.failed else self.score()
 
     @property
     def outcome(self) -> str:
@@ -63,9 +68,45 @@ class RunningTrial:
     @property
     def values(self) -> list[float]:
         """The values that rank this cell, in the order of seeds; diverged trainings are skipped."""
-        name = ranked_by(self.study)
+        objective = self.study.experiment.objective
+        name = objective if self.study.pairs == "test" else f"validation_{objective}"
         runs = [self.runs[seed] for seed in self.fingerprints if seed in self.runs]
         return [run.numbers[name] for run in runs if run.status == "ok"]
+
+    def score(self, repeats: int | None = None) -> float:
+        """Return the mean of the first values, or of all, or what is one standard error worse."""
+        values = self.values[:repeats]
+        mean = statistics.fmean(values)
+        if self.study.is_rerun or self.study.experiment.rank_by == "mean":
+            return mean
+        return mean - self.study.sign * statistics.stdev(values) / math.sqrt(len(values))
+
+    def take(self, job: Job, report: Report, data: str | None) -> list[TrainingRun]:
+        """Take the trainings of a finished job, and return their rows of `training_runs`."""
+        experiment = self.study.experiment
+        settings = experiment.training(job.model).settings(job.parameters)
+        finite = {experiment.objective, f"validation_{experiment.objective}"}
+        runs = []
+        for seed, result in zip(job.seeds, report.results, strict=True):
+            numbers = {k: v for k, v in result.items() if k not in (*TIMES, "loss_curve")}
+            is_ok = all(math.isfinite(numbers[name]) for name in finite & numbers.keys())
+            self.runs[seed] = TrainingRun(
+                fingerprint=self.fingerprints[seed],
+                model=job.model,
+                parameters=job.parameters,
+                seed=seed,
+                settings=settings,
+                data=data,
+                status="ok" if is_ok else "diverged",
+                numbers=numbers if is_ok else {},
+                **{name: result[name] for name in TIMES},
+                threads=report.threads,
+                loss_curve=result.get("loss_curve", ()),
+                host=report.host,
+                started_at=report.started_at,
+            )
+            runs.append(self.runs[seed])
+        return runs
 
     def report(self, repeats: int | None = None) -> None:
         """Give the trial the values of its first repeats, or of all, once for all calls."""
@@ -74,57 +115,38 @@ class RunningTrial:
                 self.trial.report(value, repeat)
                 self.reported = repeat + 1
 
+    def tell(self) -> None:
+        """Tell the trial what its trainings gave.
 
-def ranked_by(study: GridStudy) -> str:
-    """Return the name of the number that ranks a study's trials."""
-    objective = study.experiment.objective
-    return objective if study.pairs == "test" else f"validation_{objective}"
-
-
-def score(study: GridStudy, values: Sequence[float]) -> float:
-    """Return what ranks a cell: the mean of its values, or one standard error worse."""
-    mean = statistics.fmean(values)
-    if study.is_rerun or study.experiment.rank_by == "mean":
-        return mean
-    return mean - study.sign * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def tell(study: Study, running: RunningTrial) -> None:
-    """Tell a trial what its trainings gave.
-
-    A cell that diverged has no value, as Optuna refuses NaN: it fails for good. A cell that broke
-    its workers fails too, but the next run tries it again.
-    """
-    trial = running.trial
-    if running.study.is_rerun:
-        trial.set_user_attr("fingerprint", *running.fingerprints.values())
-    else:
-        trained = [hash for seed, hash in running.fingerprints.items() if seed in running.runs]
-        trial.set_user_attr("fingerprints", trained)
-    if running.error is not None:
-        trial.set_user_attr("error", running.error)
-        study.tell(trial, state=TrialState.FAIL)
-    elif running.diverged:
-        reason = f"diverged: {running.diverged} of {len(running.runs)} trainings"
-        trial.set_user_attr(FINAL_ERROR, reason)
-        study.tell(trial, state=TrialState.FAIL)
-    elif running.given_up is not None:
-        trial.set_user_attr("given_up", running.given_up)
-        study.tell(trial, state=TrialState.PRUNED)
-    elif running.study.is_rerun:
-        _tell_rerun(study, running)
-    else:
-        running.report()
-        trial.set_user_attr("score", running.value)
-        study.tell(trial, running.value)
-
-
-def _tell_rerun(study: Study, running: RunningTrial) -> None:
-    """Report the loss of each epoch, from which the dashboard draws loss against epoch."""
-    (run,) = running.runs.values()
-    # A commit each: the row in `training_runs` has all of a longer curve.
-    for epoch, loss in enumerate(run.loss_curve[:MOST_EPOCHS]):
-        running.trial.report(loss, epoch)
-    running.trial.set_user_attr("train_seconds", run.train_seconds)
-    running.trial.set_user_attr("cpu_seconds", run.cpu_seconds)
-    study.tell(running.trial, running.value)
+        A cell that diverged has no value, as Optuna refuses NaN: it fails for good. A cell that
+        broke its workers fails too, but the next run tries it again.
+        """
+        trial, value = self.trial, self.value
+        state: TrialState | None = None
+        if self.study.is_rerun:
+            trial.set_user_attr("fingerprint", *self.fingerprints.values())
+        else:
+            trained = [hash for seed, hash in self.fingerprints.items() if seed in self.runs]
+            trial.set_user_attr("fingerprints", trained)
+        if self.error is not None:
+            trial.set_user_attr("error", self.error)
+            state = TrialState.FAIL
+        elif self.diverged:
+            reason = f"diverged: {self.diverged} of {len(self.runs)} trainings"
+            trial.set_user_attr(FINAL_ERROR, reason)
+            state = TrialState.FAIL
+        elif self.given_up is not None:
+            trial.set_user_attr("given_up", self.given_up)
+            state, value = TrialState.PRUNED, None
+        elif self.study.is_rerun:
+            (run,) = self.runs.values()
+            # The dashboard draws loss against epoch. A commit each: the row in `training_runs` has
+            # all of a longer curve.
+            for epoch, loss in enumerate(run.loss_curve[:MOST_EPOCHS]):
+                trial.report(loss, epoch)
+            trial.set_user_attr("train_seconds", run.train_seconds)
+            trial.set_user_attr("cpu_seconds", run.cpu_seconds)
+        else:
+            self.report()
+            trial.set_user_attr("score", value)
+        trial.study.tell(trial, value, state)

@@ -5,7 +5,7 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -95,8 +95,8 @@ def do(job: Job) -> Report:
     return Report(measured, threads, socket.gethostname(), started_at)
 
 
-def within(deadline: float, train: Callable[[Job], Report], job: Job) -> Report:
-    """Do `train(job)`, or end this worker process where it takes longer than `deadline` seconds.
+def within(deadline: float, job: Job) -> Report:
+    """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
     times over.
@@ -105,6 +105,6 @@ def within(deadline: float, train: Callable[[Job], Report], job: Job) -> Report:
     watch.daemon = True
     watch.start()
     try:
-        return train(job)
+        return do(job)
     finally:
         watch.cancel()

@@ -25,7 +25,7 @@ from studies.experiment.study import GridStudy, grid_study
 from studies.paper import experiment
 from studies.search.grid_sampler import Grid
 from studies.search.racing import pruner, race
-from studies.search.trial import RunningTrial, tell
+from studies.search.trial import RunningTrial
 
 Recorded = list[list[float]]
 """The accuracies of each cell, by repeat."""
@@ -54,7 +54,7 @@ def raced(cells: Recorded, order: Sequence[int]) -> tuple[int, int]:
     study = optuna.create_study(direction="maximize", pruner=pruner())
     seeds = dict.fromkeys(range(len(order)), "")
     running = [RunningTrial(raced, study.ask(), seeds, {}) for _ in cells]
-    for round in race(study, running, lambda each: tell(study, each)):
+    for round in race(study, running, RunningTrial.tell):
         for each, places in round:
             recorded = cells[each.trial.number]
             for place in places:
