@@ -1,12 +1,16 @@
 """What the dashboard shows of a study in words: its note, in Markdown."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
 
 from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
 from storage.trainings import Value
+from studies.display.table import measured_figures, published_figures
 from studies.display.words import cell_text, edges, markdown_table, plus_minus, value_text
-from studies.experiment.definition import Experiment, Published
+from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 
 GAP = " | \u2003"
@@ -34,10 +38,10 @@ def search_note(
     ]
     if best is None or best.mean is None:
         return "\n\n".join(parts)
-    published = experiment.published.get(study.model)
+    published = _published(experiment, study.model)
     mean = plus_minus(best.mean, best.deviation, 3)
     rows = _parameters(best.parameters, published)
-    rows.append((f"{study.pairs} {experiment.objective}", mean, _published(published)[0]))
+    rows.append((f"{study.pairs} {experiment.objective}", mean, published_figures(published)[0]))
     if best.dead:
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
@@ -57,7 +61,6 @@ def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, star
     `dead` of the reruns ended no better than guessing; `start` is a sentence on the parent study.
     """
     experiment, seeds = study.experiment, study.grid["seed"]
-    published = experiment.published.get(study.model)
     result = next((result for result in results if result.model == study.model), None)
     done = result.reruns if result else 0
     is_winner = experiment.search != "published"
@@ -73,21 +76,20 @@ def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, star
             "of those, too."
         )
     if result is not None:
-        (ours, seconds), (mean, its_seconds) = _result(result), _published(published)
+        published = _published(experiment, study.model)
+        names = (f"test {experiment.objective}", "seconds per training")
         rows = _parameters(result.parameters, published)
-        rows.append((f"test {experiment.objective}", ours, mean))
-        rows.append(("seconds per training", seconds, its_seconds))
+        rows += zip(names, measured_figures(result), published_figures(published), strict=True)
         if result.parameter_count is not None:
             rows.append(("trainable parameters", str(result.parameter_count), ""))
         parts.append(_table(("result", *TITLES), rows))
     if len(results) > 1:
         order = [*experiment.models, *(result.model for result in results)]
-        of_all = [
-            (result.model, ours, mean, seconds, its_seconds)
-            for result in sorted(results, key=lambda result: order.index(result.model))
-            for ours, seconds in [_result(result)]
-            for mean, its_seconds in [_published(experiment.published.get(result.model))]
-        ]
+        of_all = []
+        for result in sorted(results, key=lambda result: order.index(result.model)):
+            published = _published(experiment, result.model)
+            pairs = zip(measured_figures(result), published_figures(published), strict=True)
+            of_all.append((result.model, *chain.from_iterable(pairs)))
         titles = ("model", f"test {experiment.objective}", "published", "seconds", "published")
         parts += [f"Models of experiment {experiment.name} so far:", _table(titles, of_all)]
     return "\n\n".join(parts)
@@ -104,37 +106,20 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return markdown_table(lines[0], lines[1:], GAP)
 
 
+def _published(experiment: Experiment, model: str) -> Mapping[str, Any]:
+    """Return what is published of a model, by name; nothing where there is none."""
+    published = experiment.published.get(model)
+    return {} if published is None else asdict(published)
+
+
 def _parameters(
-    parameters: Mapping[str, Value], published: Published | None
+    parameters: Mapping[str, Value], published: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    beside = (
-        {name: value_text(value) for name, value in published.parameters.items()}
-        if published
-        else {}
-    )
-    missing = "-" if published else ""
+    beside, missing = published.get("parameters", {}), "-" if published else ""
     return [
-        (name, value_text(value), beside.get(name, missing)) for name, value in parameters.items()
+        (name, value_text(value), value_text(beside.get(name, missing)))
+        for name, value in parameters.items()
     ]
-
-
-def _published(published: Published | None) -> tuple[str, str]:
-    """Return the published objective and seconds; nothing where there are none."""
-    if published is None:
-        return "", ""
-    mean = plus_minus(published.mean, published.deviation, 3)
-    if published.seconds is None:
-        return mean, ""
-    return mean, plus_minus(published.seconds, published.seconds_deviation, 1)
-
-
-def _result(result: ModelResult) -> tuple[str, str]:
-    """Return the objective and the seconds of reruns."""
-    seconds = result.mean_seconds
-    return (
-        plus_minus(result.mean, result.deviation, 3),
-        "-" if seconds is None else plus_minus(seconds, result.deviation_seconds, 2),
-    )
 
 
 def _grid(study: GridStudy) -> str:

@@ -55,7 +55,10 @@ class Board:
 
     def _complete(self, grid: GridStudy, study: Study) -> None:
         with _only_warns(grid):
-            if self._is_current(grid, study):
+            from optuna_dashboard import get_note
+
+            text = self._complete_text(grid, study)
+            if attached(study, self._folder) and get_note(study) == text:
                 return
             from studies.figures import figures_of, png
 
@@ -63,13 +66,6 @@ class Board:
             for name, figure in figures_of(self._store.engine, *names):
                 attach(study, self._folder, name, png(figure))
             _write_note(study, self._complete_text(grid, study))
-
-    def _is_current(self, grid: GridStudy, study: Study) -> bool:
-        """Return whether note and figures match the results."""
-        from optuna_dashboard import get_note
-
-        text = self._complete_text(grid, study)
-        return bool(attached(study, self._folder)) and get_note(study) == text
 
     def _complete_text(self, grid: GridStudy, study: Study) -> str:
         from optuna_dashboard.artifact import get_artifact_path

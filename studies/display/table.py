@@ -58,7 +58,7 @@ def results(
     engine = open_reader(storage)
     try:
         known = studies(engine)
-        winners = best_params(engine, experiment)
+        winners = {(best.experiment, best.model): best for best in best_params(engine, experiment)}
         reruns = {(row.experiment, row.model): row for row in model_results(engine, experiment)}
         with explained(engine.url), engine.connect() as connection:
             parameters = list(read_columns(connection).names("parameter"))
@@ -66,87 +66,82 @@ def results(
         engine.dispose()
     # Of models in the order of the last run's experiment, then as begun.
     order: dict[str, list[str]] = {}
+    published: dict[tuple[str, str], Mapping[str, Any]] = {}
     for study in known:
-        models_now = study.attributes.get("models") or order.get(study.experiment, [])
-        rest = [*order.get(study.experiment, []), study.model]
-        order[study.experiment] = list(dict.fromkeys([*models_now, *rest]))
-    _check(models, {model for names in order.values() for model in names})
-    searched = {(winner.experiment, winner.model) for winner in winners}
-    winners += [
-        BestParams(*names, result.objective, result.parameters, None, None, 0)
-        for names, result in reruns.items()
-        if names not in searched
-    ]
-    published = {
-        (study.experiment, study.model): study.attributes["published"]
-        for study in known
-        if study.attributes.get("published")
-    }
-    rows = [
-        Row(best, reruns.get(names), published.get(names, {}))
-        for best in winners
-        for names in [(best.experiment, best.model)]
-        if not models or best.model in models
-    ]
-    rows.sort(
-        key=lambda row: (row.best.experiment, order[row.best.experiment].index(row.best.model))
-    )
-    return parameters, rows
-
-
-def _check(models: Sequence[str], known: set[str]) -> None:
+        before = order.get(study.experiment, [])
+        names = [*study.attributes.get("models", []), *before, study.model]
+        order[study.experiment] = list(dict.fromkeys(names))
+        if "published" in study.attributes:
+            published[study.experiment, study.model] = study.attributes["published"]
     for model in models:
-        if model not in known:
+        every = {name for names in order.values() for name in names}
+        if model not in every:
             # Who forgets to write --storage gives its URL as a name.
-            hint = did_you_mean(model, known) or "this store has no studies yet"
+            hint = did_you_mean(model, every) or "this store has no studies yet"
             raise UsageError(f"no model is called {without_password(model)!r}: {hint}")
+    rows = []
+    for key in ((name, model) for name in sorted(order) for model in order[name]):
+        best, result = winners.get(key), reruns.get(key)
+        if best is None and result is not None:
+            best = BestParams(*key, result.objective, result.parameters, None, None, 0)
+        if best is not None and (not models or best.model in models):
+            rows.append(Row(best, result, published.get(key, {})))
+    return parameters, rows
 
 
 def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     """Yield aligned columns; rich takes as long for hundreds of lines as all else together."""
-    several = len({row.best.experiment for row in rows}) > 1
-    objectives = {row.best.objective for row in rows}
-    shown = [name for name in parameters if any(name in row.best.parameters for row in rows)]
-    published = ["published"] * any(row.published for row in rows)
-    words = ["experiment"] * several + ["model"] + ["objective"] * (len(objectives) > 1)
-    measured = objectives.pop() if len(objectives) == 1 else "result"
-    lines = [[*words, *shown, "searched", measured, *published, "seconds", *published]]
-    for row in rows:
-        best = row.best
-        values = {"experiment": best.experiment, "model": best.model, "objective": best.objective}
-        ours, theirs = _measured(row.result), _published(row.published)
-        cells = [values[word] for word in words]
-        cells += [value_text(best.parameters.get(name, "-")) for name in shown]
-        cells.append("" if best.mean is None else number_text(best.mean, 4))
-        for kind in range(2):
-            cells += [ours[kind], theirs[kind]] if published else [ours[kind]]
-        lines.append(cells)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        cells = [
-            cell.ljust(width) if number < len(words) else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        yield "  ".join(cells)
+    winners = [row.best for row in rows]
+    measured = [measured_figures(row.result) for row in rows]
+    published = [published_figures(row.published) for row in rows]
+    experiments = [best.experiment for best in winners]
+    objectives = [best.objective for best in winners]
+    words = [("model", [best.model for best in winners])]
+    if len(set(experiments)) > 1:
+        words.insert(0, ("experiment", experiments))
+    if len(set(objectives)) > 1:
+        words.append(("objective", objectives))
+    numbers = [
+        (name, [value_text(best.parameters.get(name, "-")) for best in winners])
+        for name in parameters
+        if any(name in best.parameters for best in winners)
+    ]
+    means = ["" if best.mean is None else number_text(best.mean, 4) for best in winners]
+    numbers.append(("searched", means))
+    objective = objectives[0] if len(set(objectives)) == 1 else "result"
+    for number, title in enumerate((objective, "seconds")):
+        numbers.append((title, [figures[number] for figures in measured]))
+        if any(row.published for row in rows):
+            numbers.append(("published", [figures[number] for figures in published]))
+    columns = []
+    for align, kind in ((str.ljust, words), (str.rjust, numbers)):
+        for column in ([title, *cells] for title, cells in kind):
+            width = max(map(len, column))
+            columns.append([align(cell, width) for cell in column])
+    for line in zip(*columns, strict=True):
+        yield "  ".join(line)
 
 
-def _measured(result: ModelResult | None) -> tuple[str, str]:
+def measured_figures(result: ModelResult | None) -> tuple[str, str]:
     """Return what reruns gave: the objective and the seconds."""
     if result is None:
         return "", ""
-    objective = plus_minus(result.mean, result.deviation, 3)
-    if result.mean_seconds is None:
-        return objective, ""
-    return objective, plus_minus(result.mean_seconds, result.deviation_seconds, 2)
-
-
-def _published(known: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is published of a model: the objective and the seconds."""
-    mean, seconds = known.get("mean"), known.get("seconds")
     return (
-        "" if mean is None else plus_minus(mean, known["deviation"], 3),
-        "" if seconds is None else plus_minus(seconds, known.get("seconds_deviation"), 1),
+        plus_minus(result.mean, result.deviation, 3),
+        _figure(result.mean_seconds, result.deviation_seconds, 2),
     )
+
+
+def published_figures(known: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is published of a model: the objective and the seconds."""
+    return (
+        _figure(known.get("mean"), known.get("deviation"), 3),
+        _figure(known.get("seconds"), known.get("seconds_deviation"), 1),
+    )
+
+
+def _figure(mean: float | None, deviation: float | None, digits: int) -> str:
+    return "" if mean is None else plus_minus(mean, deviation, digits)
 
 
 def _dashboard(storage: str, artifact_dir: Path | None) -> str:
