@@ -65,12 +65,11 @@ class Progress:
     def begin(
         self,
         study: "GridStudy",
-        cells: int,
         free: int,
         complete: Iterable[FrozenTrial] = (),
         seconds: float | None = None,
     ) -> None:
-        """Start a study of so many cells, or take it up again with `free` of them to do.
+        """Start a study, or take it up again, with `free` of its cells to do.
 
         `seconds` are expected of it by now, in place of what was expected at first.
         """
@@ -80,7 +79,7 @@ class Progress:
         for trial in complete:
             self._compare(trial.value, cell_text(trial.params))
         self._asked = ""
-        self._total = cells * study.trainings_per_cell
+        self._total = len(study) * study.trainings_per_cell
         self._done = self._total - free * study.trainings_per_cell
         self._seconds_each: dict[int, float] = {}
         tasks = self._display.task_ids

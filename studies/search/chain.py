@@ -14,10 +14,10 @@ from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study, start
-from studies.search.driver import Data, Driver
+from studies.search.driver import Driver
 from studies.search.grid_sampler import Grid, fail_unfinished
 from studies.search.plan import winner
-from studies.search.provenance import study_attributes
+from studies.search.provenance import Data, study_attributes
 from studies.search.racing import pruner
 
 DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better")

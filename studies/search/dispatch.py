@@ -48,7 +48,7 @@ class Dispatch:
     durations: Durations
     jobs: Iterator[Work]
     one_by_one: bool
-    in_flight: dict[Future[Report], Work] = field(default_factory=dict)
+    in_flight: dict[Future[list[Report]], Work] = field(default_factory=dict)
     _suspects: deque[Work] = field(default_factory=deque)
 
     def fill(self) -> bool:
@@ -63,9 +63,9 @@ class Dispatch:
             self.in_flight[future] = work
         return bool(self.in_flight)
 
-    def ended(self, seconds: float) -> list[tuple[Work, Report | Failed]]:
+    def ended(self, seconds: float) -> list[tuple[Work, list[Report] | Failed]]:
         """Wait for up to `seconds`; return the jobs that have ended since the last call."""
-        ended: list[tuple[Work, Report | Failed]] = []
+        ended: list[tuple[Work, list[Report] | Failed]] = []
         for future, result in self.cluster.finished(seconds):
             work = self.in_flight.pop(future)
             if not isinstance(result, Failed) or not result.deaths:

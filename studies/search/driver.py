@@ -21,20 +21,11 @@ from studies.experiment.study import GridStudy
 from studies.search.dispatch import Dispatch, Work, cut_into_jobs
 from studies.search.grid_sampler import Grid, fail_unfinished
 from studies.search.plan import Durations, study_plan
+from studies.search.provenance import Data
 from studies.search.racing import Portion, race
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster, Failed
 from studies.workers.job import Report
-
-
-@dataclass(frozen=True)
-class Data:
-    """The data that trainings use, none where `sha256` is None."""
-
-    label: str | None
-    """For people."""
-    sha256: str | None
-
 
 Finish = Callable[[RunningTrial], None]
 """What is done with a cell when the seeds to train of it are trained."""
@@ -67,7 +58,7 @@ class Driver:
         free = grid.free(study, training.cost)
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
-        self.progress.begin(grid_study, len(grid), len(free), complete, left.seconds)
+        self.progress.begin(grid_study, len(free), complete, left.seconds)
         cells = (self._begin(grid_study, study, grid, number) for number in free)
         try:
             if grid_study.is_race:
@@ -117,7 +108,7 @@ class Driver:
                 finish(running)
             yield from (Work(running, job) for job in jobs)
 
-    def _collect(self, ended: list[tuple[Work, Report | Failed]], finish: Finish) -> None:
+    def _collect(self, ended: list[tuple[Work, list[Report] | Failed]], finish: Finish) -> None:
         """Record the trainings of ended jobs, all at once, then finish the cells they complete."""
         new: list[tuple[RunningTrial, list[TrainingRun]]] = []
         for work, result in ended:

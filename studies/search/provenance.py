@@ -4,7 +4,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,9 +12,17 @@ from typing import Any
 
 from studies.display.words import without_password
 from studies.experiment.study import GridStudy, chain
-from studies.search.driver import Data
 
 PACKAGES = ("torch", "optuna", "numpy", "distributed", "sqlalchemy")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data that trainings use, none where `sha256` is None."""
+
+    label: str | None
+    """For people."""
+    sha256: str | None
 
 
 def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:

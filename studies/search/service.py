@@ -21,8 +21,9 @@ from studies.display.progress import Progress
 from studies.display.words import duration
 from studies.experiment.definition import Experiment
 from studies.search.chain import check_protocol, run_chain
-from studies.search.driver import Data, Driver
+from studies.search.driver import Driver
 from studies.search.plan import Durations, StudyPlan, plan
+from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from studies.workers.connection import check_address
 from studies.workers.job import cores

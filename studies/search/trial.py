@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optuna import Trial
@@ -10,7 +11,6 @@ from optuna.trial import TrialState
 from storage.trainings import TrainingRun
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
-from studies.experiment.training import TIMES
 from studies.search.grid_sampler import FINAL_ERROR
 from studies.workers.job import Job, Report
 
@@ -81,14 +81,14 @@ class RunningTrial:
             return mean
         return mean - self.study.sign * statistics.stdev(values) / math.sqrt(len(values))
 
-    def take(self, job: Job, report: Report, data: str | None) -> list[TrainingRun]:
+    def take(self, job: Job, reports: Sequence[Report], data: str | None) -> list[TrainingRun]:
         """Take the trainings of a finished job, and return their rows of `training_runs`."""
         experiment = self.study.experiment
         settings = experiment.training(job.model).settings(job.parameters)
         finite = {experiment.objective, f"validation_{experiment.objective}"}
         runs = []
-        for seed, result in zip(job.seeds, report.results, strict=True):
-            numbers = {k: v for k, v in result.items() if k not in (*TIMES, "loss_curve")}
+        for seed, report in zip(job.seeds, reports, strict=True):
+            numbers = report["numbers"]
             is_ok = all(math.isfinite(numbers[name]) for name in finite & numbers.keys())
             self.runs[seed] = TrainingRun(
                 fingerprint=self.fingerprints[seed],
@@ -98,12 +98,7 @@ class RunningTrial:
                 settings=settings,
                 data=data,
                 status="ok" if is_ok else "diverged",
-                numbers=numbers if is_ok else {},
-                **{name: result[name] for name in TIMES},
-                threads=report.threads,
-                loss_curve=result.get("loss_curve", ()),
-                host=report.host,
-                started_at=report.started_at,
+                **{**report, "numbers": numbers if is_ok else {}},
             )
             runs.append(self.runs[seed])
         return runs

@@ -5,7 +5,7 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from distributed import Worker, WorkerPlugin
 
-from studies.experiment.training import Parameters, Training, checked
+from studies.experiment.training import TIMES, Parameters, Training, checked
 
 ALL_CORES = 0
 """As a number of threads: as many as the worker's process may use."""
@@ -49,16 +49,8 @@ class Job:
     """Whether the training must return the objective on validation data, too."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a worker sends back."""
-
-    results: Sequence[Mapping[str, Any]]
-    """By seed: numbers by name, `loss_curve`, `train_seconds`, `cpu_seconds`."""
-    threads: int
-    host: str
-    started_at: str
-    """UTC, ISO 8601."""
+Report = Mapping[str, Any]
+"""What a worker sends back of a training: the columns of `training_runs` that it measured."""
 
 
 def cores() -> int:
@@ -69,8 +61,8 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def do(job: Job) -> Report:
-    """Train what a job asks for, on a worker that has the `TrainingsPlugin`.
+def do(job: Job) -> list[Report]:
+    """Train what a job asks for, on a worker that has the `TrainingsPlugin`; report by seed.
 
     Raises ValueError for a result that is none, and whatever the training function raises.
     """
@@ -85,17 +77,24 @@ def do(job: Job) -> Report:
         # Else it would end the worker, and nobody would learn why.
         raise RuntimeError(f"train called sys.exit({error})") from None
     count = len(job.seeds)
-    clock = {
+    measured = {
+        "loss_curve": (),
         "train_seconds": (time.perf_counter() - wall) / count,
         "cpu_seconds": (time.process_time() - cpu) / count,
+        "threads": threads,
+        "host": socket.gethostname(),
+        "started_at": started_at,
     }
-    measured = [
-        {**clock, **checked(result, job.objective, job.needs_validation)} for result in results
-    ]
-    return Report(measured, threads, socket.gethostname(), started_at)
+    reports: list[Report] = []
+    for result in results:
+        numbers = checked(result, job.objective, job.needs_validation)
+        # A training may have measured its times itself.
+        own = {name: numbers.pop(name) for name in ("loss_curve", *TIMES) if name in numbers}
+        reports.append({**measured, **own, "numbers": numbers})
+    return reports
 
 
-def within(deadline: float, job: Job) -> Report:
+def within(deadline: float, job: Job) -> list[Report]:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few

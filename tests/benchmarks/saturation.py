@@ -23,8 +23,9 @@ from studies.display.progress import Progress
 from studies.experiment.study import grid_study
 from studies.experiment.training import Training
 from studies.search.chain import open_study
-from studies.search.driver import Data, Driver
+from studies.search.driver import Driver
 from studies.search.plan import Durations
+from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 
 SECONDS = 10

@@ -102,11 +102,10 @@ class Bench:
         ]
         started = time.perf_counter()
         futures = [self.cluster.submit(do, job) for job in work]
-        reports: list[Report] = [future.result() for future in futures]
+        reports: list[list[Report]] = [future.result() for future in futures]
         seconds = (time.perf_counter() - started) / (jobs * size)
         self.cluster.finished(0)
-        results = [result for report in reports for result in report.results]
-        return seconds, [result["accuracy"] for result in results]
+        return seconds, [report["numbers"]["accuracy"] for job in reports for report in job]
 
     def _fresh(self, size: int) -> tuple[int, ...]:
         return tuple(next(self.seeds) for _ in range(size))

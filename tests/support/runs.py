@@ -13,8 +13,9 @@ from storage.trainings import declare
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
 from studies.search.chain import run_chain
-from studies.search.driver import Data, Driver
+from studies.search.driver import Driver
 from studies.search.plan import Durations
+from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from tests.support.standin import StandIn
 

@@ -83,7 +83,7 @@ CELL = r"depth \d+, kernel (rbf|\[red\]), rate [0-9.]+"
 def test_without_a_terminal_there_are_plain_lines(shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, width=40))
     with replay.progress:
-        replay.progress.begin(SIZE, cells=20, free=20)
+        replay.progress.begin(SIZE, free=20)
         replay.cell(0.5, 0.75)
         replay.cell(0.25, 0.25)
         replay.cell(0.875, None)
@@ -110,7 +110,7 @@ def test_the_least_is_the_best_where_less_is_better(shown: io.StringIO) -> None:
     least = Experiment("toy", {"tree": train}, [GRID], repeats=2, direction="minimize")
     study = grid_study(least, "tree", "size", None)
     replay = Replay(Console(file=shown, width=300), study)
-    replay.progress.begin(study, cells=20, free=20)
+    replay.progress.begin(study, free=20)
     for value in (0.5, 0.25, 0.75):
         replay.cell(value, value)
     best = re.findall(r"best ([0-9.]+) at", shown.getvalue())
@@ -120,7 +120,7 @@ def test_the_least_is_the_best_where_less_is_better(shown: io.StringIO) -> None:
 def test_a_study_that_is_taken_up_again_knows_its_best(shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, width=300))
     trial = optuna.trial.create_trial(value=0.75, params={}, distributions={})
-    replay.progress.begin(SIZE, cells=20, free=2, complete=[trial])
+    replay.progress.begin(SIZE, free=2, complete=[trial])
     replay.cell(0.5, 0.5)
     assert "38/40 trainings" in shown.getvalue()
     assert "best 0.7500 at" in shown.getvalue()
@@ -132,7 +132,7 @@ def test_lines_come_every_few_seconds_and_at_the_end(
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 3600.0)
     replay = Replay(Console(file=shown))
     with replay.progress:
-        replay.progress.begin(SIZE, cells=20, free=3)
+        replay.progress.begin(SIZE, free=3)
         for _ in range(3):
             replay.cell(0.5, 0.5)
     lines = shown.getvalue().splitlines()
@@ -142,7 +142,7 @@ def test_lines_come_every_few_seconds_and_at_the_end(
 
 def test_trainings_that_are_recorded_or_given_up_need_not_be_done(shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, width=300))
-    replay.progress.begin(SIZE, cells=20, free=3)
+    replay.progress.begin(SIZE, free=3)
     replay.cell(0.5, 0.5, known=1)
     replay.cell(0.5, 0.5, known=2)
     replay.cell(0.25, given_up="can hardly win")
@@ -154,7 +154,7 @@ def test_trainings_that_are_recorded_or_given_up_need_not_be_done(shown: io.Stri
 def test_a_terminal_shows_all_of_it(width: int, shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, force_terminal=True, width=width))
     with replay.progress:
-        replay.progress.begin(SIZE, cells=20, free=20)
+        replay.progress.begin(SIZE, free=20)
         replay.cell(0.5, 0.75)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue())
     assert max(map(len, text.splitlines())) <= width
@@ -173,8 +173,8 @@ def test_a_small_terminal_shows_the_stages_that_fit(shown: io.StringIO) -> None:
         for number in range(30):
             model = f"a-model-whose-name-is-long-{number}"
             study = GridStudy(TOY, model, "second", SECOND.grid)
-            replay.progress.begin(study, cells=2, free=2)
-        replay.progress.begin(SIZE, cells=20, free=20)
+            replay.progress.begin(study, free=2)
+        replay.progress.begin(SIZE, free=20)
         replay.cell(0.5, 0.75)
     last = re.split(r"(?:\x1b\[1A\x1b\[2K)+", shown.getvalue())[-1]
     frame = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", last).strip()
@@ -243,6 +243,6 @@ def test_the_runs_own_pace_corrects_what_was_expected(clock: Clock) -> None:
 
 def test_nothing_is_left_at_the_end(shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, width=300), expected=2.0)
-    replay.progress.begin(SIZE, cells=20, free=1)
+    replay.progress.begin(SIZE, free=1)
     replay.cell(0.5, 0.5, seconds=1.0)
     assert shown.getvalue().endswith(" 0 s left\n")
