@@ -15,7 +15,7 @@ from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study, start
 from studies.search.driver import Driver
-from studies.search.grid_sampler import Grid, fail_unfinished
+from studies.search.grid_sampler import Grid
 from studies.search.plan import winner
 from studies.search.provenance import Data, study_attributes
 from studies.search.racing import pruner
@@ -89,7 +89,6 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
     for name in chain(experiment, model):
         grid = grid_study(experiment, model, name, won)
         study = open_study(driver, grid, parent)
-        fail_unfinished(study)
         driver.run(grid, study)
         if driver.board is not None:
             driver.lock.check()

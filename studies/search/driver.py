@@ -49,13 +49,13 @@ class Driver:
     def run(self, grid_study: GridStudy, study: Study) -> None:
         """Complete every cell of a study, but those whose trainings fail.
 
-        Raises StoreError, and ClusterLost where the scheduler is gone. However it ends, what was
-        recorded stays, and the next run goes on from there.
+        Trials that a killed driver left behind fail first. Raises StoreError, and ClusterLost where
+        the scheduler is gone. However it ends, what was recorded stays, and the next run goes on.
         """
+        fail_unfinished(study)
         grid = study.sampler
         assert isinstance(grid, Grid)
-        training = grid_study.experiment.training(grid_study.model)
-        free = grid.free(study, training.cost)
+        free = grid.free(study, grid_study.experiment.training(grid_study.model).cost)
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
         self.progress.begin(grid_study, len(free), complete, left.seconds)

@@ -13,7 +13,6 @@ from sqlalchemy.engine.default import DefaultDialect
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 from studies.search.chain import open_study
-from studies.search.grid_sampler import fail_unfinished
 from studies.workers import job
 from tests.support.runs import Runs
 from tests.support.standin import StandIn
@@ -83,8 +82,6 @@ def live(folder: Path, standin: StandIn, last: int) -> None:
     with runs.driver(experiment, AtOnce(experiment)) as driver:  # type: ignore[arg-type]
         for name, grid in GRIDS.items():
             study = GridStudy(experiment, "MLP", name, grid)
-            opened = open_study(driver, study)
-            fail_unfinished(opened)
-            driver.run(study, opened)
+            driver.run(study, open_study(driver, study))
     assert driver.failed == []
     (folder / "moments").write_text(str(next(moments) - 1))

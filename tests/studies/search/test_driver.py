@@ -15,7 +15,7 @@ from storage.trainings import Value, recorded
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 from studies.search.chain import open_study
-from studies.search.grid_sampler import FINAL_ERROR, fail_unfinished
+from studies.search.grid_sampler import FINAL_ERROR
 from studies.workers.cluster import Cluster
 from studies.workers.job import cores
 from tests.support.runs import DATA, Runs
@@ -38,7 +38,6 @@ def run(
     """Run one study; what failed, and its trials."""
     with runs.driver(grid.experiment, cluster) as driver:
         study = open_study(driver, grid)
-        fail_unfinished(study)
         driver.run(grid, study)
         return driver.failed, study.get_trials()
 
