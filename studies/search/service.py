@@ -65,8 +65,7 @@ def run_models(
     """
     # Optuna tells of each study and trial that it makes: the progress display does.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    content = _load(experiment)
-    data = _data(experiment, content)
+    content, data = _load(experiment)
     names = [f"{experiment.name}/{model}" for model in models]
     workers = settings.workers or cores()
     trainings = {model: experiment.training(model) for model in experiment.models}
@@ -95,20 +94,17 @@ def run_models(
     return driver.failed
 
 
-def _load(experiment: Experiment) -> Any:
-    """Return what all trainings need. Raises UsageError where loading it fails."""
+def _load(experiment: Experiment) -> tuple[Any, Data]:
+    """Return what all trainings need, and what tells it from other data. Raises UsageError."""
     try:
-        return None if experiment.data is None else experiment.data()
+        content = None if experiment.data is None else experiment.data()
     except Exception as error:
         if hasattr(type(error), "exit_code"):
             raise
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise UsageError(f"the data of {experiment.name} cannot be loaded: {reason}") from error
-
-
-def _data(experiment: Experiment, content: Any) -> Data:
     if content is None:
-        return Data(None, None)
+        return None, Data(None, None)
     sha256 = getattr(content, "sha256", None)
     if sha256 is None:
         try:
@@ -119,7 +115,7 @@ def _data(experiment: Experiment, content: Any) -> Data:
                 f"the data of {experiment.name} cannot be told from other data ({error}): give "
                 "what loads them a result with an attribute sha256"
             ) from None
-    return Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)
+    return content, Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)
 
 
 def _announce(console: Console, experiment: str, plans: Sequence[StudyPlan]) -> None:

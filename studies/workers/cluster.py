@@ -14,7 +14,7 @@ from distributed import Client, Future, KilledWorker
 
 from studies.display.errors import ClusterLost, UsageError
 from studies.experiment.training import Training
-from studies.workers.connection import answering, connect, disconnect, register
+from studies.workers.connection import TIMEOUT, answering, connect, register
 from studies.workers.job import TrainingsPlugin
 from studies.workers.local import LocalWorkers
 
@@ -56,6 +56,8 @@ class Cluster:
         self._unwanted: set[Future[Any]] = set()
         self._counted = (-1.0, 0)
         self._resources = ExitStack()
+        # What cannot be closed in order, as its other end is gone, dies with this process.
+        self._resources.enter_context(suppress(Exception))
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +77,7 @@ class Cluster:
             self._local = LocalWorkers(self._workers)
             self._resources.callback(self._local.close)
             client = connect(self._local.cluster)
-        self._resources.callback(disconnect, client)
+        self._resources.callback(client.close, timeout=TIMEOUT)
         register(client, TrainingsPlugin(self._content, self.key))
         return client
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import dask
@@ -73,12 +73,6 @@ def register(client: Client, plugin: WorkerPlugin) -> None:
                     f"the cluster's workers lack this package, or another one that it needs "
                     f"({error}): install it on their machines"
                 ) from error
-
-
-def disconnect(client: Client) -> None:
-    """Close a connection, whose other end may be gone."""
-    with suppress(Exception):
-        client.close(timeout=TIMEOUT)
 
 
 def _silence_dask() -> None:
