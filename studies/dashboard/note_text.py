@@ -1,5 +1,6 @@
 """What the dashboard shows of a study in words: its note, in Markdown."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -8,8 +9,15 @@ from typing import Any
 from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
 from storage.trainings import Value
-from studies.display.table import measured_figures, published_figures
-from studies.display.words import cell_text, edges, markdown_table, plus_minus, value_text
+from studies.display.words import (
+    cell_text,
+    edges,
+    markdown_table,
+    measured_figures,
+    plus_minus,
+    published_figures,
+    value_text,
+)
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 
@@ -29,12 +37,14 @@ def search_note(
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
-    done = sum(cell.state in DECIDED for cell in cells)
+    states = Counter(cell.state for cell in cells)
+    done = sum(states[state] for state in DECIDED)
+    losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
+    lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
     parts = [
         f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
         f"{study.pairs} {experiment.objective}{bound} decides.{start}",
-        f"**{done} of {len(study)} cells done**{_counts(cells)}.{_dead(experiment, cells)} "
-        f"{_next(study)}",
+        f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, cells)} {_next(study)}",
     ]
     if best is None or best.mean is None:
         return "\n\n".join(parts)
@@ -130,21 +140,14 @@ def _grid(study: GridStudy) -> str:
     return f"{varied} at {cell_text(study.fixed)}" if study.fixed else varied
 
 
-def _counts(cells: Sequence[GridCell]) -> str:
-    states = {"DIVERGED": "diverged", "PRUNED": "given up in the race"}
-    counts = {state: sum(cell.state == state for cell in cells) for state in states}
-    return "".join(f", {count} of them {states[state]}" for state, count in counts.items() if count)
-
-
 def _dead(experiment: Experiment, cells: Sequence[GridCell]) -> str:
     """Return a sentence on trainings that learned nothing; nothing where there are none."""
-    dead = sum(cell.dead or 0 for cell in cells)
+    dead = [cell.dead for cell in cells if cell.dead]
     if not dead:
         return ""
-    number = sum(bool(cell.dead) for cell in cells)
-    where = f" in {number} cell{'s' * (number > 1)}"
-    sentence = _no_better(experiment, dead, where)
-    return f" {sentence}, and count{'s' * (dead == 1)} like any other."
+    where = f" in {len(dead)} cell{'s' * (len(dead) > 1)}"
+    sentence = _no_better(experiment, sum(dead), where)
+    return f" {sentence}, and count{'s' * (sum(dead) == 1)} like any other."
 
 
 def _no_better(experiment: Experiment, dead: int, where: str = "") -> str:

@@ -121,7 +121,6 @@ class Progress:
         if trial.given_up is not None:
             missing = len(trial.missing)
             self._total -= missing
-            self._display.update(self._task, total=self._total)
             self._time.drop(missing, self._seconds_each.get(trial.trial.number, 0.0))
         else:
             self._compare(trial.value, cell)
@@ -147,7 +146,7 @@ class Progress:
     def _show(self) -> None:
         self._display.now = f"{self._asked}; {self._outlook()}"
         best = f"best {number_text(self._best[0], 4)}" if self._best else ""
-        self._display.update(self._task, completed=self._done, best=best)
+        self._display.update(self._task, completed=self._done, total=self._total, best=best)
 
     def _outlook(self) -> str:
         best = f"best {number_text(self._best[0], 4)} at {self._best[1]}, " if self._best else ""

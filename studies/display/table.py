@@ -14,8 +14,9 @@ from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.words import (
     did_you_mean,
+    measured_figures,
     number_text,
-    plus_minus,
+    published_figures,
     value_text,
     without_password,
 )
@@ -120,28 +121,6 @@ def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
             columns.append([align(cell, width) for cell in column])
     for line in zip(*columns, strict=True):
         yield "  ".join(line)
-
-
-def measured_figures(result: ModelResult | None) -> tuple[str, str]:
-    """Return what reruns gave: the objective and the seconds."""
-    if result is None:
-        return "", ""
-    return (
-        plus_minus(result.mean, result.deviation, 3),
-        _figure(result.mean_seconds, result.deviation_seconds, 2),
-    )
-
-
-def published_figures(known: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what is published of a model: the objective and the seconds."""
-    return (
-        _figure(known.get("mean"), known.get("deviation"), 3),
-        _figure(known.get("seconds"), known.get("seconds_deviation"), 1),
-    )
-
-
-def _figure(mean: float | None, deviation: float | None, digits: int) -> str:
-    return "" if mean is None else plus_minus(mean, deviation, digits)
 
 
 def _dashboard(storage: str, artifact_dir: Path | None) -> str:

@@ -3,7 +3,9 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from storage.rows import ModelResult
 from storage.trainings import Value
 
 
@@ -32,6 +34,28 @@ def plus_minus(mean: float, deviation: float | None, digits: int) -> str:
 
 def _kind(value: float, digits: int) -> str:
     return "g" if 0 < abs(value) < 10 ** (1 - digits) else "f"
+
+
+def measured_figures(result: ModelResult | None) -> tuple[str, str]:
+    """Return what reruns gave: the objective and the seconds."""
+    if result is None:
+        return "", ""
+    return (
+        plus_minus(result.mean, result.deviation, 3),
+        _figure(result.mean_seconds, result.deviation_seconds, 2),
+    )
+
+
+def published_figures(known: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is published of a model: the objective and the seconds."""
+    return (
+        _figure(known.get("mean"), known.get("deviation"), 3),
+        _figure(known.get("seconds"), known.get("seconds_deviation"), 1),
+    )
+
+
+def _figure(mean: float | None, deviation: float | None, digits: int) -> str:
+    return "" if mean is None else plus_minus(mean, deviation, digits)
 
 
 def duration(seconds: float) -> str:
