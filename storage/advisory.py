@@ -1,10 +1,10 @@
-"""PostgreSQL's locks: held by a connection of their own, freed by the server when it ends."""
+"""PostgreSQL's locks: held by a connection of their own, and freed when that ends, however it ends."""
 
 import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +36,10 @@ def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]
     with _connection(url) as connection:
         for key, name in keys.items():
             if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
-                raise _in_use(connection, key, f"{name} in {place(url)}")
+                # None: the holder ended between the two questions.
+                holder = connection.scalar(text(_HOLDER), {"key": key}) or "unknown@unknown"
+                pid, _, host = holder.partition("@")
+                raise StoreInUse(f"{name} in {place(url)}", pid, host)
 
         def check() -> None:
             lost = StoreError(f"the lock of {place(url)} was lost: run again to go on")
@@ -76,15 +79,13 @@ def _connection(url: URL) -> Iterator[Connection]:
         | {"application_name": f"{os.getpid()}@{socket.gethostname()}"},
     )
     with explained(url), engine.connect() as connection:
-        yield connection
+        try:
+            yield connection
+        finally:
+            # The server notices the end of a connection only some milliseconds later.
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock_all()"))
 
 
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-
-
-def _in_use(connection: Connection, key: int, what: str) -> StoreInUse:
-    holder = connection.scalar(text(_HOLDER), {"key": key})
-    # None: it ended between the two questions.
-    pid, _, host = (holder or "unknown@unknown").partition("@")
-    return StoreInUse(what, pid, host)
