@@ -1,4 +1,4 @@
-"""PostgreSQL's locks: held by a connection of their own, and freed when that ends, however it ends."""
+"""PostgreSQL's locks: held by a connection of their own, and freed however that ends."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.errors import StoreError, StoreInUse, explained, place
-from storage.urls import connect_args, sqlite_path
+from storage.urls import connect_args
 
 _HOLDER = """
 select a.application_name
@@ -27,15 +27,19 @@ where locktype = 'advisory' and granted and pid = pg_backend_pid()
 
 
 @contextmanager
-def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Hold `names` in the database at `url`, all or none, or raise `StoreInUse` at once.
+def advisory_lock(
+    url: URL, names: Sequence[str], wait: bool = False
+) -> Iterator[Callable[[], None]]:
+    """Hold `names` in the database at `url`, all or none; raise `StoreInUse` at once, or wait.
 
     Yields a check that raises `StoreError` where they were lost.
     """
     keys = {_key(name): name for name in names}
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    attempt = text(f"select {function}(:key)")
     with _connection(url) as connection:
         for key, name in keys.items():
-            if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
+            if connection.scalar(attempt, {"key": key}) is False:
                 # None: the holder ended between the two questions.
                 holder = connection.scalar(text(_HOLDER), {"key": key}) or "unknown@unknown"
                 pid, _, host = holder.partition("@")
@@ -52,20 +56,6 @@ def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]
                 raise lost
 
         yield check
-
-
-@contextmanager
-def creation_lock(url: URL) -> Iterator[None]:
-    """Wait until no other driver creates tables.
-
-    On PostgreSQL drivers of other models may start at the same time; on SQLite none can.
-    """
-    if sqlite_path(url) is not None:
-        yield
-        return
-    with _connection(url) as connection:
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key("create")})
-        yield
 
 
 @contextmanager

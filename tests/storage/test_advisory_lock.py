@@ -7,7 +7,7 @@ from subprocess import Popen
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from storage.advisory import creation_lock
+from storage.advisory import advisory_lock
 from storage.errors import StoreError, StoreInUse
 from storage.lock import store_lock
 
@@ -79,7 +79,7 @@ def test_it_is_free_at_once_when_its_holder_leaves(postgres_url: str) -> None:
             with store_lock(postgres_url, ["paper/MLP"]):
                 assert watcher.scalar(held) == 1
             assert watcher.scalar(held) == 0
-            with creation_lock(make_url(postgres_url)):
+            with advisory_lock(make_url(postgres_url), ["create"], wait=True):
                 assert watcher.scalar(held) == 1
             assert watcher.scalar(held) == 0
     server.dispose()
