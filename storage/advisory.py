@@ -1,16 +1,16 @@
-"""PostgreSQL's locks: held by a connection of their own, freed by the server when it ends."""
+"""PostgreSQL's locks: held by a connection of their own, and freed however that ends."""
 
 import hashlib
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import URL, Connection, NullPool, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.errors import StoreError, StoreInUse, explained, place
-from storage.urls import connect_args, sqlite_path
+from storage.urls import connect_args
 
 _HOLDER = """
 select a.application_name
@@ -27,16 +27,23 @@ where locktype = 'advisory' and granted and pid = pg_backend_pid()
 
 
 @contextmanager
-def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]]:
-    """Hold `names` in the database at `url`, all or none, or raise `StoreInUse` at once.
+def advisory_lock(
+    url: URL, names: Sequence[str], wait: bool = False
+) -> Iterator[Callable[[], None]]:
+    """Hold `names` in the database at `url`, all or none; raise `StoreInUse` at once, or wait.
 
     Yields a check that raises `StoreError` where they were lost.
     """
     keys = {_key(name): name for name in names}
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    attempt = text(f"select {function}(:key)")
     with _connection(url) as connection:
         for key, name in keys.items():
-            if not connection.scalar(text("select pg_try_advisory_lock(:key)"), {"key": key}):
-                raise _in_use(connection, key, f"{name} in {place(url)}")
+            if connection.scalar(attempt, {"key": key}) is False:
+                # None: the holder ended between the two questions.
+                holder = connection.scalar(text(_HOLDER), {"key": key}) or "unknown@unknown"
+                pid, _, host = holder.partition("@")
+                raise StoreInUse(f"{name} in {place(url)}", pid, host)
 
         def check() -> None:
             lost = StoreError(f"the lock of {place(url)} was lost: run again to go on")
@@ -52,20 +59,6 @@ def advisory_lock(url: URL, names: Sequence[str]) -> Iterator[Callable[[], None]
 
 
 @contextmanager
-def creation_lock(url: URL) -> Iterator[None]:
-    """Wait until no other driver creates tables.
-
-    On PostgreSQL drivers of other models may start at the same time; on SQLite none can.
-    """
-    if sqlite_path(url) is not None:
-        yield
-        return
-    with _connection(url) as connection:
-        connection.execute(text("select pg_advisory_lock(:key)"), {"key": _key("create")})
-        yield
-
-
-@contextmanager
 def _connection(url: URL) -> Iterator[Connection]:
     # AUTOCOMMIT: an open transaction would keep the server from cleaning up for days.
     engine = create_engine(
@@ -76,15 +69,13 @@ def _connection(url: URL) -> Iterator[Connection]:
         | {"application_name": f"{os.getpid()}@{socket.gethostname()}"},
     )
     with explained(url), engine.connect() as connection:
-        yield connection
+        try:
+            yield connection
+        finally:
+            # The server notices the end of a connection only some milliseconds later.
+            with suppress(SQLAlchemyError):
+                connection.execute(text("select pg_advisory_unlock_all()"))
 
 
 def _key(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-
-
-def _in_use(connection: Connection, key: int, what: str) -> StoreInUse:
-    holder = connection.scalar(text(_HOLDER), {"key": key})
-    # None: it ended between the two questions.
-    pid, _, host = (holder or "unknown@unknown").partition("@")
-    return StoreInUse(what, pid, host)

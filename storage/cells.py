@@ -46,13 +46,9 @@ def deviation(value: str, mean: str) -> str:
         / nullif(count({value}) - 1, 0))"""
 
 
-def parameters(columns: Columns) -> list[str]:
-    """Return the columns of parameters in the pieces below, which no name of a user can hit."""
-    return [f"p{number}" for number in range(len(columns.names("parameter")))]
-
-
-def _listed(items: list[str]) -> str:
-    return "".join(f", {item}" for item in items)
+def parameters(columns: Columns) -> dict[str, str]:
+    """Return the columns of parameters in the pieces below, by name; no name of a user hits one."""
+    return {name: f"p{number}" for number, name in enumerate(columns["parameter"])}
 
 
 def trials(dialect: str, columns: Columns) -> str:
@@ -61,12 +57,11 @@ def trials(dialect: str, columns: Columns) -> str:
     def label(key: str) -> str:
         return _DECODED[dialect].format(f"max(case when key = '{key}' then value_json end)")
 
+    drawn = parameters(columns)
     values = [
-        f"""(select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
-            where p.trial_id = t.trial_id and p.param_name = '{name}') as {column}"""
-        for column, (name, kind) in zip(
-            parameters(columns), columns.names("parameter").items(), strict=True
-        )
+        f""", (select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
+            where p.trial_id = t.trial_id and p.param_name = '{name}') as {drawn[name]}"""
+        for name, kind in columns["parameter"].items()
     ]
     return f"""
 labelled as (
@@ -80,7 +75,7 @@ labelled as (
     group by study_id
 ),
 tried as (
-    select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state{_listed(values)}
+    select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state{"".join(values)}
     from labelled s join trials t on t.study_id = s.study_id
 )"""
 
@@ -99,7 +94,7 @@ drawn as (
 attempts as (
     select drawn.*, max(params) over (partition by study_id) as params_of_cell,
         row_number() over (
-            partition by study_id, params{_listed(parameters(columns))}
+            partition by study_id, {", ".join(["params", *parameters(columns).values()])}
             order by case trial_state when 'COMPLETE' then 0 else 1 end, number desc
         ) as attempt
     from drawn

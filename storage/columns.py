@@ -1,8 +1,6 @@
 """Which hyper-parameters, settings and numbers `training_runs` holds: every experiment's own."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -38,46 +36,45 @@ _LONGEST = 58
 _ROLE_AFTER = {"model": "parameter", "seed": "setting", "status": "number", "started_at": "setting"}
 """Which role the columns have that follow one of every store, in files and older tables."""
 
+Columns = Mapping[str, Mapping[str, str]]
+"""Kinds of columns by name, by role; names are in the order of their first appearance."""
+
 Wanted = Mapping[tuple[str, str], str]
-"""Kinds of columns by role and name."""
+"""Kinds of columns by role and name, in the order in which they are to be made."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """The registered columns, in the order of their first appearance."""
+def read_columns(connection: Connection) -> Columns:
+    """Return the registered columns of all roles."""
+    columns: dict[str, dict[str, str]] = {role: {} for role in (*ROLES, "objective")}
+    for row in connection.execute(
+        text("select role, name, kind from training_columns order by place")
+    ):
+        columns[row.role][row.name] = row.kind
+    return columns
 
-    kinds: Wanted
 
-    def names(self, role: str) -> dict[str, str]:
-        """Return the kinds of the columns of a role, by name."""
-        return {name: kind for (its_role, name), kind in self.kinds.items() if its_role == role}
+def objectives(columns: Columns) -> list[str]:
+    """Return the objectives of all experiments; `accuracy` while there is none."""
+    return list(columns["objective"]) or ["accuracy"]
 
-    @property
-    def objectives(self) -> list[str]:
-        """The objectives of all experiments; `accuracy` while there is none."""
-        return list(self.names("objective")) or ["accuracy"]
 
-    @cached_property
-    def _converters(self) -> dict[str, dict[str, Callable[[Any], Any]]]:
-        return {
-            role: {name: _PYTHON[kind] for name, kind in self.names(role).items()} for role in ROLES
-        }
+def typed_values(kinds: Mapping[str, str], row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the values of some columns in a row that are not NULL, each as its column's type."""
+    return {
+        name: _PYTHON[kind](row[name]) for name, kind in kinds.items() if row.get(name) is not None
+    }
 
-    def values(self, role: str, row: Mapping[Any, Any]) -> dict[str, Any]:
-        """Return the values of a role in a row that are not NULL, each as its column's type."""
-        return {
-            name: convert(row[name])
-            for name, convert in self._converters[role].items()
-            if row.get(name) is not None
-        }
 
-    def lacking(self, wanted: Wanted) -> dict[tuple[str, str], str]:
-        """Return the columns that are missing or too narrow, with the kinds that they need."""
-        # A setting of one experiment may be a parameter of another: they share a column.
-        kinds: dict[str, str] = {}
-        for (_, name), kind in (*self.kinds.items(), *wanted.items()):
-            kinds[name] = widest([kind, kinds.get(name, kind)])
-        return {key: kinds[key[1]] for key in wanted if self.kinds.get(key) != kinds[key[1]]}
+def lacking_columns(known: Columns, wanted: Wanted) -> dict[tuple[str, str], str]:
+    """Return the columns that are missing or too narrow, with the kinds that they need."""
+    # A setting of one experiment may be a parameter of another: they share a column.
+    kinds: dict[str, str] = {}
+    stored = [(name, kind) for of_role in known.values() for name, kind in of_role.items()]
+    for name, kind in [*stored, *((name, kind) for (_, name), kind in wanted.items())]:
+        kinds[name] = widest([kind, kinds.get(name, kind)])
+    return {
+        (role, name): kinds[name] for role, name in wanted if known[role].get(name) != kinds[name]
+    }
 
 
 def widest(kinds: Iterable[str]) -> str:
@@ -87,10 +84,10 @@ def widest(kinds: Iterable[str]) -> str:
 
 def kind_of(values: Iterable[Value | None]) -> str:
     """Return the kind of a column that holds the values."""
-    kinds = ["integer"]
-    for value in values:
-        kinds += ["word"] * isinstance(value, str) + ["number"] * isinstance(value, float)
-    return widest(kinds)
+    kinds = {str: "word", float: "number"}
+    return widest(
+        ["integer", *(kinds[kind] for value in values for kind in kinds if isinstance(value, kind))]
+    )
 
 
 def roles_by_place(header: Iterable[str]) -> dict[str, str]:
@@ -108,12 +105,6 @@ def roles_by_place(header: Iterable[str]) -> dict[str, str]:
         else:
             roles[name] = role
     return roles
-
-
-def read_columns(connection: Connection) -> Columns:
-    """Return the registered columns."""
-    rows = connection.execute(text("select role, name, kind from training_columns order by place"))
-    return Columns({(row.role, row.name): row.kind for row in rows})
 
 
 def require_names(columns: Sequence[tuple[str, str]]) -> None:

@@ -3,25 +3,27 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Integer, String, inspect, text
 
-from storage.columns import FIXED, Columns, Value, read_columns, roles_by_place
-from storage.queries import trial_parameters
-from storage.reader import is_older
-from storage.tables import add_columns, create_missing, exclude_others
+from storage.cells import parameters, trials
+from storage.columns import FIXED, objectives, read_columns, roles_by_place
+from storage.reader import is_older, trial_parameters
+from storage.tables import add_columns, create_tables, exclude_others
 
-_Row = Mapping[Any, Any]
-
-_ATTRIBUTE = """
+_NOTE = """
 insert into trial_user_attributes (trial_id, key, value_json) values (:trial, :key, :value)
 """
 
-_LACKING = """
-select t.trial_id, t.study_id from trials t where not exists (
-    select 1 from trial_user_attributes a where a.trial_id = t.trial_id and a.key = :key)
-order by t.trial_id
+_LACKING = """not exists (
+    select 1 from trial_user_attributes a where a.trial_id = t.trial_id and a.key = '{key}')"""
+
+_RENAME_SEARCHES = """
+update study_user_attributes
+set value_json = replace(value_json, '"search": "two-stage"', '"search": "stages"')
+where key = 'protocol'
 """
 
 
@@ -30,7 +32,7 @@ def bring_up_to_date(connection: Connection) -> None:
     exclude_others(connection)
     if is_older(connection):
         _rebuild_table(connection)
-        _rename_searches(connection)
+        connection.exec_driver_sql(_RENAME_SEARCHES)
         _set_places(connection)
         _set_fingerprints(connection)
 
@@ -43,7 +45,7 @@ def _rebuild_table(connection: Connection) -> None:
     objective = next(name for name, role in roles.items() if role == "number")
     connection.execute(text("drop index if exists training_runs_seconds"))
     connection.execute(text("alter table training_runs rename to older_training_runs"))
-    create_missing(connection)
+    create_tables(connection)
     add_columns(connection, wanted | {("objective", objective): "number"})
     names = ", ".join(f'"{name}"' for name in (*FIXED, *roles))
     connection.execute(
@@ -58,40 +60,26 @@ def _kind(declared: Any) -> str:
     return "word" if isinstance(declared, String) else "number"
 
 
-def _rename_searches(connection: Connection) -> None:
-    protocols = connection.execute(
-        text("select study_id, value_json from study_user_attributes where key = 'protocol'")
-    )
-    statement = text(
-        "update study_user_attributes set value_json = :value"
-        " where study_id = :study and key = 'protocol'"
-    )
-    for study, value in protocols.all():
-        protocol = json.loads(value)
-        if protocol.get("search") == "two-stage":
-            renamed = json.dumps(protocol | {"search": "stages"})
-            connection.execute(statement, {"study": study, "value": renamed})
-
-
 def _set_places(connection: Connection) -> None:
     """Number the cells of grids in the order of their parameters' columns."""
-    names = read_columns(connection).names("parameter")
-    trials = [row.trial_id for row in connection.execute(text(_LACKING), {"key": "place"})]
-    parameters_of = trial_parameters(connection, trials)
-    spaces = connection.execute(
-        text("select trial_id, value_json from trial_system_attributes where key = 'search_space'")
-    )
-    for trial, value in spaces.all():
-        space = json.loads(value)
-        if trial not in parameters_of or "seed" in space:
+    names = read_columns(connection)["parameter"]
+    spaces = {
+        trial: json.loads(value)
+        for trial, value in connection.execute(
+            text(
+                "select trial_id, value_json from trial_system_attributes t"
+                f" where key = 'search_space' and {_LACKING.format(key='place')}"
+            )
+        )
+    }
+    for trial, drawn in trial_parameters(connection, spaces).items():
+        space = spaces[trial]
+        if "seed" in space or any(drawn.get(name) not in space[name] for name in space):
             continue
         place = 0
         for name in (name for name in names if name in space):
-            if parameters_of[trial].get(name) not in space[name]:
-                break
-            place = place * len(space[name]) + space[name].index(parameters_of[trial][name])
-        else:
-            _note(connection, trial, "place", place)
+            place = place * len(space[name]) + space[name].index(drawn[name])
+        _note(connection, trial, "place", place)
 
 
 def _set_fingerprints(connection: Connection) -> None:
@@ -101,62 +89,45 @@ def _set_fingerprints(connection: Connection) -> None:
         text("select study_id, key, value_json from study_user_attributes")
     ):
         studies[study][key] = json.loads(value)
-    values: dict[int, list[float]] = defaultdict(list)
-    for trial, value in connection.execute(
-        text(
-            "select trial_id, intermediate_value from trial_intermediate_values"
-            " order by trial_id, step"
-        )
-    ):
-        values[trial].append(value)
     columns = read_columns(connection)
-    trainings = _trainings(connection, columns)
-    trials = connection.execute(text(_LACKING), {"key": "fingerprints"}).all()
-    parameters_of = trial_parameters(connection, [row.trial_id for row in trials])
-    for trial, study in trials:
-        attributes = studies[study]
-        if attributes.get("stage", "rerun") == "rerun" or not values[trial]:
-            continue
-        seeds = [
-            _matching(
-                trainings[_key(attributes, parameters_of[trial], seed)], columns, attributes, value
-            )
-            for seed, value in enumerate(values[trial])
-        ]
-        if all(seeds):
-            _note(connection, trial, "fingerprints", [row[0]["fingerprint"] for row in seeds])
+    same_parameters = "".join(
+        f""" and coalesce(r."{name}" = t.{column}, r."{name}" is null and t.{column} is null)"""
+        for name, column in parameters(columns).items()
+    )
+    repeats = connection.execute(
+        text(f"""with {trials(connection.dialect.name, columns)}
+            select t.trial_id, t.study_id, v.step, v.intermediate_value, r.*
+            from tried t join trial_intermediate_values v on v.trial_id = t.trial_id
+            left join training_runs r on r.model = t.model and r.seed = v.step{same_parameters}
+                and '"' || r.fingerprint || '"' not in (
+                    select value_json from trial_user_attributes where key = 'fingerprint')
+            where stage <> 'rerun' and {_LACKING.format(key="fingerprints")}
+            order by t.trial_id, v.step""")
+    ).mappings()
+    settings = list(columns["setting"])
+    for trial, of_trial in groupby(repeats.all(), key=lambda row: row["trial_id"]):
+        fingerprints: dict[int, str | None] = {}
+        for row in of_trial:
+            is_its_own = _gave(row, studies[row["study_id"]], objectives(columns)[0], settings)
+            known = fingerprints.get(row["step"])
+            fingerprints[row["step"]] = known or (row["fingerprint"] if is_its_own else None)
+        if all(fingerprints.values()):
+            _note(connection, trial, "fingerprints", list(fingerprints.values()))
 
 
-def _trainings(connection: Connection, columns: Columns) -> dict[Any, list[_Row]]:
-    """Return the searches' trainings by model, data, parameters and seed."""
-    of_reruns = "select value_json from trial_user_attributes where key = 'fingerprint'"
-    fresh = {json.loads(value) for value in connection.scalars(text(of_reruns))}
-    names = columns.names("parameter")
-    by_key: dict[Any, list[_Row]] = defaultdict(list)
-    for row in connection.execute(text("select * from training_runs")).mappings():
-        if row["fingerprint"] not in fresh:
-            parameters = {name: row[name] for name in names if row[name] is not None}
-            by_key[_key(row, parameters, row["seed"])].append(row)
-    return by_key
-
-
-def _key(study: _Row, parameters: Mapping[str, Value], seed: int) -> Any:
-    return study["model"], study.get("data"), frozenset(parameters.items()), seed
-
-
-def _matching(rows: Sequence[_Row], columns: Columns, study: _Row, value: float) -> list[_Row]:
-    """Return the trainings that gave the value, with the settings that the study's protocol has."""
+def _gave(
+    row: Mapping[Any, Any], study: Mapping[str, Any], objective: str, settings: Sequence[str]
+) -> bool:
+    """Return whether a training gave a trial's value, with the settings of the study's protocol."""
     protocol = study.get("protocol", {})
-    number = "validation_" * (protocol.get("select_on") == "validation") + columns.objectives[0]
-    settings = [name for name in columns.names("setting") if name in protocol]
-    return [
-        row
-        for row in rows
-        if row[number] == value
-        and all(row[name] is None or row[name] == protocol[name] for name in settings)
-    ]
+    number = f"validation_{objective}" if protocol.get("select_on") == "validation" else objective
+    return (
+        row[number] == row["intermediate_value"]
+        and row["data"] == study.get("data")
+        and all(row[name] in (None, protocol[name]) for name in settings if name in protocol)
+    )
 
 
 def _note(connection: Connection, trial: int, key: str, value: Any) -> None:
     values = {"trial": trial, "key": key, "value": json.dumps(value)}
-    connection.execute(text(_ATTRIBUTE), values)
+    connection.execute(text(_NOTE), values)

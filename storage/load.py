@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.columns import FIXED, Value, require_names, roles_by_place
+from storage.columns import FIXED, ROLES, Value, require_names, roles_by_place
 from storage.commands import exit_code
 from storage.errors import BadName, BadTrainings
 from storage.lock import store_lock
@@ -44,7 +44,7 @@ def trainings(path: Path) -> Iterator[TrainingRun]:
     """Yield the trainings of searches in a report's file. Raises `BadTrainings`."""
     try:
         # Curves of any length.
-        csv.field_size_limit(2**31 - 1)
+        csv.field_size_limit(_LARGEST)
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, strict=True)
             header = reader.fieldnames or ()
@@ -65,26 +65,24 @@ def trainings(path: Path) -> Iterator[TrainingRun]:
 
 def _training(row: Mapping[str, str], roles: Mapping[str, str], place: str) -> TrainingRun:
     """Return the training of one row, a column's role being where it stands."""
-    given: dict[str, dict[str, Any]] = {"parameter": {}, "setting": {}, "number": {}}
+    given: dict[str, dict[str, Any]] = {role: {} for role in ROLES}
     try:
         for name, role in roles.items():
             if row[name] != "":
                 given[role][name] = _number(row[name]) if role == "number" else _value(row[name])
             elif role == "setting":
                 given[role][name] = None
+        words = ("fingerprint", "model", "status", "host", "started_at")
+        fields: dict[str, Any] = {name: row[name] for name in words}
+        fields |= {field: given[role] for role, field in ROLES.items()}
         run = TrainingRun(
-            parameters=given["parameter"],
-            settings=given["setting"],
-            numbers=given["number"],
+            **fields,
             seed=_count(row["seed"]),
             data=row["data"] or None,
-            train_seconds=_seconds(row["train_seconds"]),
-            cpu_seconds=_seconds(row["cpu_seconds"]),
+            train_seconds=_number(row["train_seconds"], least=0),
+            cpu_seconds=_number(row["cpu_seconds"], least=0),
             threads=_count(row["threads"]),
             loss_curve=_curve(row["loss_curve"]),
-            **{
-                name: row[name] for name in ("fingerprint", "model", "status", "host", "started_at")
-            },
         )
     except ValueError as error:
         raise BadTrainings(f"{place}: {error}") from error
@@ -103,16 +101,9 @@ def _value(text: str) -> Value:
     return _number(text) if re.fullmatch(_NUMBER, text, re.IGNORECASE) else text
 
 
-def _number(text: str) -> float:
+def _number(text: str, least: float = -math.inf) -> float:
     value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is out of range")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = _number(text)
-    if value < 0:
+    if not math.isfinite(value) or value < least:
         raise ValueError(f"{text} is out of range")
     return value
 

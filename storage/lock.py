@@ -2,9 +2,8 @@
 
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,16 +68,18 @@ def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
 
 
 def _acquire(lock: FileLock, path: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        with suppress(Timeout):
-            lock.acquire(blocking=False)
-            return
-        pid, host = _holder(Path(lock.lock_file))
-        # The file may name nobody yet, or one who was killed.
-        if _alive(pid, host) or time.monotonic() > deadline:
-            raise StoreInUse(str(path), pid, host)
-        time.sleep(0.01)
+    holder = ("unknown", "unknown")
+
+    def is_in_use() -> bool:
+        # The file may name nobody yet, or a process that was killed.
+        nonlocal holder
+        holder = _holder(Path(lock.lock_file))
+        return _alive(*holder)
+
+    try:
+        lock.acquire(_PATIENCE, poll_interval=0.01, cancel_check=is_in_use)
+    except Timeout:
+        raise StoreInUse(str(path), *holder) from None
 
 
 def _release(lock: FileLock, file: Path) -> None:

@@ -1,14 +1,21 @@
 """Reading a store while a driver writes it, or long after."""
 
+import json
 import sqlite3
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, inspect
+from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, inspect, text
 
+from storage.columns import Columns, Value, read_columns
 from storage.errors import OlderSchema, StoreError, explained, place
 from storage.urls import connect_args, parse, sqlite_path
+
+_CHUNK = 500
+"""Values in one statement: SQLite once took no more than 999."""
 
 
 def open_reader(url: str) -> Engine:
@@ -60,3 +67,62 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     """Connect to an existing file, without a right to write."""
     file = f"file:{quote(bytes(path))}?mode=ro"
     return sqlite3.connect(file, uri=True, timeout=60, check_same_thread=False)
+
+
+def rows_of(
+    engine: Engine,
+    pieces: Callable[[str, Columns], str],
+    select: str,
+    order: str = "",
+    **asked: str | None,
+) -> list[dict[str, Any]]:
+    """Return the rows of a query, with the parameters of the trial that each is about.
+
+    The query selects from `pieces`, and only where columns are as asked for; None asks for all.
+    """
+    given = {column: value for column, value in asked.items() if value is not None}
+    where = "".join(f" and {column} = :{column}" for column in given)
+    with explained(engine.url), engine.connect() as connection:
+        columns = read_columns(connection)
+        statement = f"with {pieces(engine.dialect.name, columns)} {select}{where} {order}"
+        rows = connection.execute(text(statement), given).mappings().all()
+        drawn = trial_parameters(connection, (row["trial_id"] for row in rows))
+    names = columns["parameter"]
+    ordered = {
+        trial: {name: parameters[name] for name in names if name in parameters}
+        for trial, parameters in drawn.items()
+    }
+    return [{**row, "parameters": ordered[row["trial_id"]]} for row in rows]
+
+
+def trial_parameters(connection: Connection, trials: Iterable[int]) -> dict[int, dict[str, Value]]:
+    """Return the parameters of some trials, a seed among them, as they were suggested."""
+    # Not from a view, whose column holds the numbers of one experiment as words where another has
+    # words.
+    statement = """select trial_id, param_name, param_value, distribution_json
+        from trial_params where trial_id in :chunk"""
+    drawn: dict[int, dict[str, Value]] = {trial: {} for trial in trials}
+    for row in in_chunks(connection, statement, drawn):
+        value = _value(row["param_value"], row["distribution_json"])
+        drawn[row["trial_id"]][row["param_name"]] = value
+    return drawn
+
+
+def _value(stored: float, distribution_json: str) -> Value:
+    distribution = _distribution(distribution_json)
+    if distribution["name"].startswith("Categorical"):
+        choice: Value = distribution["attributes"]["choices"][int(stored)]
+        return choice
+    return int(stored) if distribution["name"].startswith("Int") else stored
+
+
+_distribution = lru_cache(json.loads)
+
+
+def in_chunks(connection: Connection, statement: str, wanted: Iterable[Any]) -> Iterable[Any]:
+    """Yield the rows of a statement whose `:chunk` is some of the values, for all of them."""
+    distinct = list(dict.fromkeys(wanted))
+    query = text(statement).bindparams(bindparam("chunk", expanding=True))
+    for start in range(0, len(distinct), _CHUNK):
+        chunk = {"chunk": distinct[start : start + _CHUNK]}
+        yield from connection.execute(query, chunk).mappings()

@@ -1,4 +1,4 @@
-"""What `storage.queries` returns: rows of the views, and the measurements below them."""
+"""What reads of a store return: trainings, rows of the views, the measurements below them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,3 +93,32 @@ class StudyAttributes:
     stage: str
     attributes: Mapping[str, Any]
     """All of them, by name."""
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """One training: a row of `training_runs`. Where read, mappings lack what is NULL."""
+
+    fingerprint: str
+    """Hash of all that determines the result."""
+    model: str
+    parameters: Mapping[str, Value]
+    """Hyper-parameters by name."""
+    seed: int
+    settings: Mapping[str, Value | None]
+    """What else the experiment fixes, such as a number of epochs."""
+    data: str | None
+    """Which data, by name and hash."""
+    status: str
+    """`ok` or `diverged`."""
+    numbers: Mapping[str, float]
+    """What the training gave: the objective by its name, and more; empty where it diverged."""
+    train_seconds: float
+    """Wall time."""
+    cpu_seconds: float
+    threads: int
+    loss_curve: tuple[float, ...]
+    """Mean training loss of each epoch. The store keeps no infinity: it comes back as NaN."""
+    host: str
+    started_at: str
+    """UTC, ISO 8601."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -11,7 +11,7 @@ from sqlalchemy import URL, Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from storage.advisory import creation_lock
+from storage.advisory import advisory_lock
 from storage.errors import StoreError, explained
 from storage.inspection import require_schema, require_usable
 from storage.lock import Lock
@@ -43,12 +43,16 @@ def open_store(url: str, lock: Lock | None = None) -> Iterator[Store]:
     whatever goes wrong with the store until it is closed.
     """
     parsed = parse(url)
+    on_sqlite = sqlite_path(parsed) is not None
     with explained(parsed), ExitStack() as opened:
-        with creation_lock(parsed):
+        # On SQLite the store's lock, which comes first, excludes drivers of other models as well.
+        alone = nullcontext() if on_sqlite else advisory_lock(parsed, ["create"], wait=True)
+        with alone:
             require_usable(parsed)
             storage = opened.enter_context(_optuna_storage(parsed))
-            create_tables(storage.engine)
-        if lock is not None and sqlite_path(parsed) is None:
+            with storage.engine.begin() as connection:
+                create_tables(connection)
+        if lock is not None and not on_sqlite:
             event.listen(storage.engine, "connect", partial(_check, lock))
         yield Store(storage.url, storage)
 

@@ -1,8 +1,16 @@
 """Our tables beside Optuna's, and their columns: a registry of columns, and the trainings."""
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from storage.columns import TYPES, Columns, Wanted, read_columns, require_names
+from storage.columns import (
+    ROLES,
+    TYPES,
+    Columns,
+    Wanted,
+    lacking_columns,
+    read_columns,
+    require_names,
+)
 from storage.views import create_views
 
 # The same text for SQLite and PostgreSQL. The registry comes first: trainings without it are of an
@@ -41,15 +49,9 @@ on conflict (name, role) do nothing
 """
 
 
-def create_tables(engine: Engine) -> None:
+def create_tables(connection: Connection) -> None:
     """Create the tables and views that are missing; keep what is there."""
-    with engine.begin() as connection:
-        exclude_others(connection)
-        create_missing(connection)
-
-
-def create_missing(connection: Connection) -> None:
-    """Create tables and views, in the transaction of a connection that excludes others."""
+    exclude_others(connection)
     for table in _TABLES:
         connection.execute(text(table))
     create_views(connection, read_columns(connection))
@@ -70,21 +72,22 @@ def add_columns(connection: Connection, wanted: Wanted) -> Columns:
     The views follow, all in the transaction of the connection. Raises `BadName`.
     """
     known = read_columns(connection)
-    if not known.lacking(wanted):
+    if not lacking_columns(known, wanted):
         return known
     exclude_others(connection)
     known = read_columns(connection)
-    lacking = known.lacking(wanted)
-    require_names([*known.kinds, *lacking])
-    there = {name: kind for (role, name), kind in known.kinds.items() if role != "objective"}
+    lacking = lacking_columns(known, wanted)
+    require_names([*((role, name) for role in known for name in known[role]), *lacking])
+    there = {name: kind for role in ROLES for name, kind in known[role].items()}
     for (role, name), kind in lacking.items():
         if role != "objective" and there.get(name) != kind:
             _add_column(connection, name, kind, is_there=name in there)
             there[name] = kind
         values = {"name": name, "role": role, "kind": kind}
         connection.execute(text(_REGISTER), values)
-        widen = text("update training_columns set kind = :kind where name = :name")
-        connection.execute(widen, {"name": name, "kind": kind})
+        connection.execute(
+            text("update training_columns set kind = :kind where name = :name"), values
+        )
     columns = read_columns(connection)
     create_views(connection, columns)
     return columns

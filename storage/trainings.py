@@ -3,52 +3,28 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Engine, text
 
-from storage.columns import FIXED, RESERVED, ROLES, Columns, Value, Wanted, kind_of, read_columns
+from storage.columns import (
+    FIXED,
+    RESERVED,
+    ROLES,
+    Columns,
+    Value,
+    Wanted,
+    kind_of,
+    read_columns,
+    typed_values,
+)
 from storage.errors import explained
+from storage.reader import in_chunks
+from storage.rows import TrainingRun
 from storage.tables import add_columns
 
 __all__ = ["RESERVED", "TrainingRun", "Value", "declare", "mean_seconds"]
 __all__ += ["record", "recorded", "training_runs"]
-
-_Row = Mapping[Any, Any]
-
-_CHUNK = 500
-"""Values in one statement: SQLite once took no more than 999."""
-
-
-@dataclass(frozen=True)
-class TrainingRun:
-    """One training: a row of `training_runs`. Where read, mappings lack what is NULL."""
-
-    fingerprint: str
-    """Hash of all that determines the result."""
-    model: str
-    parameters: Mapping[str, Value]
-    """Hyper-parameters by name."""
-    seed: int
-    settings: Mapping[str, Value | None]
-    """What else the experiment fixes, such as a number of epochs."""
-    data: str | None
-    """Which data, by name and hash."""
-    status: str
-    """`ok` or `diverged`."""
-    numbers: Mapping[str, float]
-    """What the training gave: the objective by its name, and more; empty where it diverged."""
-    train_seconds: float
-    """Wall time."""
-    cpu_seconds: float
-    threads: int
-    loss_curve: tuple[float, ...]
-    """Mean training loss of each epoch. The store keeps no infinity: it comes back as NaN."""
-    host: str
-    started_at: str
-    """UTC, ISO 8601."""
 
 
 def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective: str) -> None:
@@ -72,7 +48,7 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
         return
     with explained(engine.url), engine.begin() as connection:
         columns = add_columns(connection, _columns_of(runs))
-        names = [*FIXED, *_variable(columns)]
+        names = _names(columns)
         statement = f"""
             insert into training_runs ({_quoted(names)})
             values ({", ".join(f":c{number}" for number in range(len(names)))})
@@ -86,13 +62,11 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
 
 def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
     """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
-    runs: dict[str, TrainingRun] = {}
     with explained(engine.url), engine.connect() as connection:
         columns = read_columns(connection)
         statement = f"{_select(columns)} where fingerprint in :chunk"
-        for row in in_chunks(connection, statement, fingerprints):
-            runs[row["fingerprint"]] = _training_run(row, columns)
-    return runs
+        rows = in_chunks(connection, statement, fingerprints)
+        return {row["fingerprint"]: _training_run(row, columns) for row in rows}
 
 
 def training_runs(engine: Engine) -> list[TrainingRun]:
@@ -113,27 +87,19 @@ def mean_seconds(
     """
     with explained(engine.url), engine.connect() as connection:
         columns = read_columns(connection)
-        names = [*columns.names("parameter"), *columns.names("setting")]
-        key = _quoted(dict.fromkeys(["model", *names]))
+        parameters, settings = columns["parameter"], columns["setting"]
+        key = _quoted(dict.fromkeys(["model", *parameters, *settings]))
         statement = f"""select {key}, avg(train_seconds) as seconds_of_training
             from training_runs where status = 'ok' group by {key}"""
         return [
             (
                 row["model"],
-                columns.values("parameter", row),
-                columns.values("setting", row),
+                typed_values(parameters, row),
+                typed_values(settings, row),
                 row["seconds_of_training"],
             )
             for row in connection.execute(text(statement)).mappings()
         ]
-
-
-def in_chunks(connection: Connection, statement: str, values: Iterable[Any]) -> Iterable[Any]:
-    """Yield the rows of a statement whose `:chunk` is some of the values, for all of them."""
-    wanted = list(dict.fromkeys(values))
-    query = text(statement).bindparams(bindparam("chunk", expanding=True))
-    for start in range(0, len(wanted), _CHUNK):
-        yield from connection.execute(query, {"chunk": wanted[start : start + _CHUNK]}).mappings()
 
 
 def _columns_of(runs: Iterable[TrainingRun]) -> Wanted:
@@ -153,26 +119,27 @@ def _row(run: TrainingRun, columns: Columns) -> dict[str, Any]:
     # NaN is no JSON: SQLite's and PostgreSQL's functions would refuse the whole curve.
     curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
     row = {name: getattr(run, name) for name in FIXED} | {"loss_curve": json.dumps(curve)}
-    values = {"parameter": run.parameters, "setting": run.settings, "number": numbers}
-    for role, given in values.items():
-        row |= columns.values(role, given)
+    given = {"parameter": run.parameters, "setting": run.settings, "number": numbers}
+    for role, of_role in given.items():
+        row |= typed_values(columns[role], of_role)
     return row
 
 
-def _training_run(row: _Row, columns: Columns) -> TrainingRun:
+def _training_run(row: Mapping[Any, Any], columns: Columns) -> TrainingRun:
     curve = (math.nan if loss is None else loss for loss in json.loads(row["loss_curve"]))
-    values: dict[str, Any] = {name: row[name] for name in FIXED} | {"loss_curve": tuple(curve)}
-    values |= {field: columns.values(role, row) for role, field in ROLES.items()}
-    return TrainingRun(**values)
+    given: dict[str, Any] = {name: row[name] for name in FIXED} | {"loss_curve": tuple(curve)}
+    given |= {field: typed_values(columns[role], row) for role, field in ROLES.items()}
+    return TrainingRun(**given)
 
 
-def _variable(columns: Columns) -> list[str]:
-    return list(dict.fromkeys(chain.from_iterable(map(columns.names, ROLES))))
+def _names(columns: Columns) -> list[str]:
+    """Return the columns of `training_runs`; roles may share some."""
+    return list(dict.fromkeys([*FIXED, *(name for role in ROLES for name in columns[role])]))
 
 
 def _select(columns: Columns) -> str:
     # By name: a column that another driver adds meanwhile must not change the result.
-    return f"select {_quoted([*FIXED, *_variable(columns)])} from training_runs"
+    return f"select {_quoted(_names(columns))} from training_runs"
 
 
 def _quoted(names: Iterable[str]) -> str:

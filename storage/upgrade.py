@@ -6,7 +6,7 @@
 import sys
 
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, NullPool, create_engine
+from sqlalchemy import URL
 
 from storage.backup import backup
 from storage.commands import exit_code
@@ -44,15 +44,19 @@ def _is_older(url: URL) -> bool:
 
 
 def _migrate(url: URL) -> None:
-    engine = create_engine(url, poolclass=NullPool, connect_args=connect_args(url))
-    with engine.begin() as connection:
-        drop_views(connection)
-    full_url = url.render_as_string(hide_password=False)
-    optuna = RDBStorage(full_url, skip_compatibility_check=True)
-    optuna.upgrade()
-    optuna.engine.dispose()
-    with engine.begin() as connection:
-        bring_up_to_date(connection)
+    optuna = RDBStorage(
+        url.render_as_string(hide_password=False),
+        engine_kwargs={"connect_args": connect_args(url)},
+        skip_compatibility_check=True,
+    )
+    try:
+        with optuna.engine.begin() as connection:
+            drop_views(connection)
+        optuna.upgrade()
+        with optuna.engine.begin() as connection:
+            bring_up_to_date(connection)
+    finally:
+        optuna.engine.dispose()
 
 
 def main(arguments: list[str]) -> int:

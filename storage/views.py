@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, text
 
 from storage.cells import DEAD, DEVIATION, MEAN, RUNS, cells, deviation, parameters, ranked, reruns
-from storage.columns import Columns
+from storage.columns import Columns, objectives
 
 # PostgreSQL rewrites a view's text, so there it is kept as the view's comment.
 _STORED = {
@@ -21,8 +21,8 @@ def definitions(dialect: str, columns: Columns) -> dict[str, str]:
     Users query the views by these columns: one for each parameter of any experiment, two for each
     objective, NULL in the rows of studies that have others.
     """
-    names = list(zip(parameters(columns), columns.names("parameter"), strict=True))
-    values = "".join(f'{column} as "{name}", ' for column, name in names)
+    names = parameters(columns).items()
+    values = "".join(f'{column} as "{name}", ' for name, column in names)
     measured = _by_objective(columns, MEAN, DEVIATION) + f"{RUNS} as runs"
     rerun = _by_objective(columns, "avg(value)", deviation("value", "mean_value"))
     selects = {
@@ -39,7 +39,7 @@ from cells c
         "model_results": f"""
 with {reruns(dialect, columns)}
 select experiment, model, parameter_count as parameters,
-    {"".join(f'max({column}) as "{name}", ' for column, name in names)}{rerun}
+    {"".join(f'max({column}) as "{name}", ' for name, column in names)}{rerun}
     avg(train_seconds) as mean_train_seconds,
     {deviation("train_seconds", "mean_seconds")} as std_train_seconds,
     count(*) as reruns
@@ -53,7 +53,7 @@ def _by_objective(columns: Columns, mean: str, deviation: str) -> str:
     return "".join(
         f"""
     case objective when '{name}' then {value} end as "{word}_{name}","""
-        for name in columns.objectives
+        for name in objectives(columns)
         for word, value in (("mean", mean), ("std", deviation))
     )
 

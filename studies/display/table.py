@@ -62,7 +62,7 @@ def results(
         winners = {(best.experiment, best.model): best for best in best_params(engine, experiment)}
         reruns = {(row.experiment, row.model): row for row in model_results(engine, experiment)}
         with explained(engine.url), engine.connect() as connection:
-            parameters = list(read_columns(connection).names("parameter"))
+            parameters = list(read_columns(connection)["parameter"])
     finally:
         engine.dispose()
     # Of models in the order of the last run's experiment, then as begun.

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from subprocess import Popen
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
+from storage.advisory import advisory_lock
 from storage.errors import StoreError, StoreInUse
 from storage.lock import store_lock
 
@@ -67,3 +68,18 @@ with store_lock(sys.argv[1], ["paper/MLP"]):
 def test_a_name_may_be_given_twice(postgres_url: str) -> None:
     with store_lock(postgres_url, ["paper/MLP", "paper/MLP"]) as lock:
         lock.check()
+
+
+def test_it_is_free_at_once_when_its_holder_leaves(postgres_url: str) -> None:
+    """Not when the server notices, some milliseconds later, that a connection has ended."""
+    held = text("select count(*) from pg_locks where locktype = 'advisory'")
+    server = create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as watcher:
+        for _ in range(20):
+            with store_lock(postgres_url, ["paper/MLP"]):
+                assert watcher.scalar(held) == 1
+            assert watcher.scalar(held) == 0
+            with advisory_lock(make_url(postgres_url), ["create"], wait=True):
+                assert watcher.scalar(held) == 1
+            assert watcher.scalar(held) == 0
+    server.dispose()

@@ -92,7 +92,8 @@ def test_a_diverged_training_keeps_its_curve_as_json(store: Store, run: Training
 
 def test_creating_again_keeps_the_rows(store: Store, run: TrainingRun) -> None:
     record(store.engine, [run])
-    create_tables(store.engine)
+    with store.engine.begin() as connection:
+        create_tables(connection)
     assert recorded(store.engine, ["a1"]) == {"a1": run}
 
 
