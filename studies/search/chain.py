@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
-from studies.experiment.study import GridStudy, chain, grid_study, start
+from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import Parameters
 from studies.search.driver import Data, Driver
 from studies.search.grid_sampler import Grid, fail_unfinished
@@ -82,7 +82,7 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
     Stops after a stage with failed cells, as its winner is not certain. The driver knows them.
     """
     before: GridStudy | None = None
-    won = start(experiment, model)
+    won: Parameters | None = None
     for name in chain(experiment, model):
         if before is not None:
             won = winner(driver.store.engine, before)
