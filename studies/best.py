@@ -1,8 +1,7 @@
 """Ask the store for the best parameters: `python -m studies.best [MODEL]`."""
 
 import json
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,14 +9,6 @@ from storage.queries import BestParams, ModelResult
 from storage.urls import DEFAULT_STORAGE
 from studies.display.exit_codes import exit_codes
 from studies.display.table import results, show_results
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    table = "table"
-    json = "json"
-
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -27,25 +18,21 @@ def best(
     model: Annotated[str | None, typer.Argument()] = None,
     storage: Annotated[str, typer.Option(metavar="URL", help="The store.")] = DEFAULT_STORAGE,
     experiment: Annotated[str | None, typer.Option(metavar="NAME", help="One only.")] = None,
-    format: Annotated[Format, typer.Option(help="How to print.")] = Format.table,
+    format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
 ) -> None:
     """Print the best parameters and the results of all models, or of MODEL."""
     models = [model] if model else []
     with exit_codes():
-        if format is Format.table:
+        if format == "table":
             show_results(storage, experiment, models)
             return
         parameters, rows = results(storage, experiment, models)
-        print(
-            json.dumps(
-                [
-                    _winner(row.best, parameters)
-                    | {"result": _result(row.result, parameters) if row.result else None}
-                    for row in rows
-                ],
-                indent=2,
-            )
-        )
+        winners = [
+            _winner(row.best, parameters)
+            | {"result": _result(row.result, parameters) if row.result else None}
+            for row in rows
+        ]
+        print(json.dumps(winners, indent=2))
 
 
 def _winner(best: BestParams, parameters: list[str]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from digitcmp.models import MODELS, VARIANTS, ModelSpec, build
 from studies.display.errors import UsageError
 from studies.experiment.checks import MOST
-from studies.experiment.definition import Experiment, Published
+from studies.experiment.definition import (
+    Experiment,
+    Published,
+    Racing,
+    RankBy,
+    Repeats,
+    Reruns,
+    Search,
+)
 from studies.experiment.options import ExperimentFunction
 from studies.experiment.source import source_code
 from studies.experiment.stage import Stage
@@ -34,23 +42,32 @@ GUESSING = 0.6
 """Accuracy up to which a training has learned nothing: it is no better than guessing.
 
 Always giving the more frequent answer, "first digit <= second digit", is right for 55% of pairs,
-and 1,000 test pairs move that by 1.6 points; this is three times as much above it. Of our first
-4,480 published trainings of searches at learning rates from 5e-4, 22 end between 0.528 and 0.574,
-and none between there and 0.636. At 1e-4 slow networks have not learned anything yet, either."""
+and 1,000 test pairs move that by 1.6 points; this is three times as much above it. Counts among
+our own trainings: docs/search.md."""
+
+
+def _row(
+    rate: float, size: int, alpha: float | None, mean: float, deviation: float, seconds: float,
+    seconds_deviation: float,
+) -> Published:  # fmt: skip
+    known = {"learning_rate": rate, "batch_size": size, "alpha": alpha}
+    parameters = {name: value for name, value in known.items() if value is not None}
+    return Published(parameters, mean, deviation, seconds, seconds_deviation)
+
 
 TABLE_I = {
-    "MLP": (5e-4, 8, None, 0.813, 0.006, 8.386, 0.395),
-    "SiameseMLP": (5e-3, 8, None, 0.847, 0.012, 11.090, 0.619),
-    "AuxMLP": (5e-3, 16, 0.9, 0.856, 0.011, 7.304, 0.377),
-    "AuxsiameseMLP": (5e-3, 8, 0.7, 0.873, 0.015, 11.222, 0.601),
-    "CNN": (5e-4, 16, None, 0.822, 0.010, 10.222, 0.533),
-    "SiameseCNN": (1e-3, 16, None, 0.854, 0.007, 15.610, 0.626),
-    "AuxCNN": (5e-4, 8, 1.0, 0.865, 0.011, 34.437, 1.419),
-    "AuxsiameseCNN": (5e-3, 32, 0.6, 0.905, 0.014, 10.415, 0.513),
-    "ResNet": (1e-3, 16, None, 0.840, 0.014, 56.378, 0.971),
-    "SiameseResNet": (1e-3, 16, None, 0.878, 0.009, 102.985, 1.366),
-    "AuxResNet": (1e-3, 64, 0.7, 0.866, 0.019, 131.947, 4.006),
-    "AuxsiameseResNet": (1e-3, 16, 0.8, 0.911, 0.017, 102.064, 1.599),
+    "MLP": _row(5e-4, 8, None, 0.813, 0.006, 8.386, 0.395),
+    "SiameseMLP": _row(5e-3, 8, None, 0.847, 0.012, 11.090, 0.619),
+    "AuxMLP": _row(5e-3, 16, 0.9, 0.856, 0.011, 7.304, 0.377),
+    "AuxsiameseMLP": _row(5e-3, 8, 0.7, 0.873, 0.015, 11.222, 0.601),
+    "CNN": _row(5e-4, 16, None, 0.822, 0.010, 10.222, 0.533),
+    "SiameseCNN": _row(1e-3, 16, None, 0.854, 0.007, 15.610, 0.626),
+    "AuxCNN": _row(5e-4, 8, 1.0, 0.865, 0.011, 34.437, 1.419),
+    "AuxsiameseCNN": _row(5e-3, 32, 0.6, 0.905, 0.014, 10.415, 0.513),
+    "ResNet": _row(1e-3, 16, None, 0.840, 0.014, 56.378, 0.971),
+    "SiameseResNet": _row(1e-3, 16, None, 0.878, 0.009, 102.985, 1.366),
+    "AuxResNet": _row(1e-3, 64, 0.7, 0.866, 0.019, 131.947, 4.006),
+    "AuxsiameseResNet": _row(1e-3, 16, 0.8, 0.911, 0.017, 102.064, 1.599),
 }
 """Learning rate, batch size, alpha; accuracy, CPU training seconds, each with its deviation.
 Source: Table I (settings), Fig. 3 (accuracy, seconds)."""
@@ -93,13 +110,9 @@ class PairTraining(Training):
         from digitcmp.training import Hyperparameters, settle, train
 
         settle()
-        chosen = Hyperparameters(
-            float(parameters["learning_rate"]),
-            int(parameters["batch_size"]),
-            parameters.get("alpha"),  # type: ignore[arg-type]
-            float(parameters.get("weight_decay", 0.0)),
-        )
-        results = train(self.build, chosen, data, seeds, self.epochs, self.auxiliary)
+        chosen: dict[str, Any] = {"alpha": None, **parameters}
+        cell = Hyperparameters(**chosen)
+        results = train(self.build, cell, data, seeds, self.epochs, self.auxiliary)
         return [
             {
                 "accuracy": result.accuracy,
@@ -121,10 +134,8 @@ class PairTraining(Training):
 
     def settings(self, parameters: Parameters) -> Mapping[str, int | str | None]:
         """Return epochs and what the auxiliary loss is made of, where it has a weight."""
-        return {
-            "epochs": self.epochs,
-            "auxiliary": self.auxiliary if parameters.get("alpha") else None,
-        }
+        auxiliary = self.auxiliary if parameters.get("alpha") else None
+        return {"epochs": self.epochs, "auxiliary": auxiliary}
 
     def recorded_as(self, model: str, parameters: Parameters) -> tuple[str, Parameters]:
         """Return the Siamese model for an Auxsiamese one at alpha 0: they are the same to the bit.
@@ -141,19 +152,19 @@ class PairTraining(Training):
         self, model: str, parameters: Parameters, data_sha256: str | None
     ) -> Mapping[str, Any]:
         """Return what the first version of this program hashed, so that its trainings count."""
-        settings = self.settings(parameters)
-        if settings["auxiliary"] != "softmax":
-            # The other one, and none, are what older trainings had.
-            settings = {"epochs": self.epochs}
-        method = self.spec.method
-        known = {"model": model, "pairs": PAIRS, "data": data_sha256, "method": method}
-        return {"alpha": None, **parameters, **settings, **known}
+        # The other loss, and none, are what older trainings had.
+        is_new = self.settings(parameters)["auxiliary"] == "softmax"
+        return {
+            **{"alpha": None, **parameters, "epochs": self.epochs},
+            **({"auxiliary": "softmax"} if is_new else {}),
+            **{"model": model, "method": self.spec.method, "pairs": PAIRS, "data": data_sha256},
+        }
 
 
 def _experiment(
     epochs: Annotated[int, "Epochs of a training."] = 25,
-    repeats: Annotated[int, "Trainings per cell."] = Experiment.repeats,
-    reruns: Annotated[int, "Fresh trainings of a winner."] = Experiment.reruns,
+    repeats: Repeats = Experiment.repeats,
+    reruns: Reruns = Experiment.reruns,
     data: Annotated[Literal["mnist-sample", "mnist"], "Which digits."] = "mnist-sample",
     auxiliary: Annotated[
         Literal["softmax", "logits"], "What the auxiliary loss is made of."
@@ -161,11 +172,10 @@ def _experiment(
     stage1_alpha: Annotated[float, "Weight of the auxiliary loss in the first stage."] = 0.0,
     select_on: Annotated[Literal["test", "validation"], "Pairs on which cells compete."] = "test",
     search: Annotated[
-        Literal["stages", "joint", "published"],
-        "Two grids, one grid, or none: rerun the winners of the paper's Table I.",
-    ] = "stages",
-    rank_by: Annotated[Literal["mean", "lower-bound"], "What makes a cell the best."] = "mean",
-    racing: Annotated[bool, "Give up cells that can hardly win any more."] = False,
+        Search, "Two grids, one grid, or none: rerun the winners of the paper's Table I."
+    ] = Experiment.search,
+    rank_by: RankBy = Experiment.rank_by,
+    racing: Racing = Experiment.racing,
     data_dir: Annotated[Path | None, "Folder with the four IDX files of mnist."] = None,
 ) -> Experiment:
     if not 1 <= epochs <= MOST:
@@ -176,26 +186,22 @@ def _experiment(
         raise UsageError("stage1-alpha has no meaning where no first stage is searched")
     first = Stage("lr-batch", **STAGES[0].grid, alpha=[float(stage1_alpha)])
     settings: dict[str, Value] = {
-        "epochs": epochs,
-        "auxiliary": auxiliary,
-        "data": data,
-        "pairs": PAIRS,
-    }
+        "epochs": epochs, "auxiliary": auxiliary, "data": data, "pairs": PAIRS,
+    }  # fmt: skip
     if search == "stages":
         settings["stage1_alpha"] = float(stage1_alpha)
+    trainings = [
+        PairTraining(partial(build, name), spec, epochs, auxiliary) for name, spec in MODELS.items()
+    ]
     return Experiment(
         name="paper",
-        models={
-            name: PairTraining(partial(build, name), spec, epochs, auxiliary)
-            for name, spec in MODELS.items()
-        },
+        **_compared(trainings),
         stages=(first, STAGES[1]),
         repeats=repeats, reruns=reruns, select_on=select_on, search=search, rank_by=rank_by,
         racing=racing,
         data=partial(_digits, data, data_dir),
         settings=settings,
-        **_differences(MODELS),
-        published={model: _published(*row) for model, row in TABLE_I.items()},
+        published=TABLE_I,
         no_better=(("AuxsiameseCNN", "AuxsiameseResNet"),),
         guessing=GUESSING,
         older={"auxiliary": "logits"},
@@ -227,20 +233,21 @@ def variants_of(
 def _variants(name: str, architecture: "Architecture", code: str, paper: Experiment) -> Experiment:
     from digitcmp.networks.branches import assemble
 
-    specs, models = {}, {}
+    epochs, auxiliary = int(paper.settings["epochs"]), str(paper.settings["auxiliary"])
+    trainings = []
     for prefix, (sharing, has_auxiliary) in VARIANTS.items():
         make = partial(assemble, architecture, sharing or has_auxiliary, sharing)
         count = sum(parameter.numel() for parameter in make().parameters())
-        model = prefix + name
-        specs[model] = ModelSpec(model, name, sharing, has_auxiliary, count, code)
-        settings = int(paper.settings["epochs"]), str(paper.settings["auxiliary"])
-        models[model] = PairTraining(make, specs[model], *settings)
-    return replace(paper, models=models, published={}, no_better=(), **_differences(specs))
+        spec = ModelSpec(prefix + name, name, sharing, has_auxiliary, count, code)
+        trainings.append(PairTraining(make, spec, epochs, auxiliary))
+    return replace(paper, published={}, no_better=(), **_compared(trainings))
 
 
-def _differences(specs: Mapping[str, ModelSpec]) -> dict[str, Any]:
-    """Return what tells the models apart: the parameters that they lack, and their factors."""
+def _compared(trainings: Sequence[PairTraining]) -> dict[str, Any]:
+    """Return the fields of an experiment that compares models: themselves, and how they differ."""
+    specs = {training.spec.name: training.spec for training in trainings}
     return {
+        "models": dict(zip(specs, trainings, strict=True)),
         "without": {name: ("alpha",) for name, spec in specs.items() if not spec.auxiliary_loss},
         "factors": {
             name: {
@@ -251,14 +258,6 @@ def _differences(specs: Mapping[str, ModelSpec]) -> dict[str, Any]:
             for name, spec in specs.items()
         },
     }
-
-
-def _published(rate: float, size: int, alpha: float | None, *measured: float) -> Published:
-    parameters: dict[str, Value] = {"learning_rate": rate, "batch_size": size}
-    if alpha is not None:
-        parameters["alpha"] = alpha
-    mean, deviation, seconds, seconds_deviation = measured
-    return Published(parameters, mean, deviation, seconds, seconds_deviation)
 
 
 def _digits(name: str, folder: Path | None) -> "PooledDigits":

@@ -3,10 +3,10 @@
 import inspect
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.console import Console
@@ -14,31 +14,21 @@ from rich.console import Console
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.exit_codes import FAILED, exit_codes, interruptible
-from studies.display.table import show_results
+from studies.display.table import results, show_results
 from studies.display.words import did_you_mean, without_password
-from studies.experiment.definition import Experiment
 from studies.experiment.file import load
-from studies.experiment.options import GENERAL, Definition, ExperimentFunction, resolve
+from studies.experiment.options import Definition, Option, options_of, resolve
+from studies.paper import experiment as paper
 
 if TYPE_CHECKING:
     from storage.queries import ModelResult
 
 ALL = "all"
 
-HELP = {
-    "repeats": "Trainings per cell.",
-    "reruns": "Fresh trainings of a winner.",
-    "search": "Stage after stage, all at once, or none: rerun what was published.",
-    "rank_by": "What makes a cell the best.",
-    "racing": "Give up cells that can hardly win any more.",
-}
-CHOICES = {
-    "search": Literal["stages", "joint", "published"],
-    "rank_by": Literal["mean", "lower-bound"],
-}
-
 
 def run(
+    definition: Definition,
+    options: Mapping[str, Any],
     models: Annotated[list[str], typer.Argument(help="Names of models, or all.")],
     define: Annotated[
         str | None,
@@ -68,69 +58,6 @@ def run(
 
     What the store has already is not trained again. Stop with Ctrl-C; the same command goes on.
     """
-
-
-def command(definition: Definition) -> Callable[..., Any]:
-    """Return the command with the options of an experiment beside its own. Raises UsageError."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-
-    def chosen(**options: Any) -> None:
-        own = {name: options.pop(name) for name in inspect.signature(run).parameters}
-        given = {name: value for name, value in options.items() if value is not None}
-        with exit_codes(), interruptible():
-            _run(definition, given, **own)
-
-    parameters = {**inspect.signature(run, eval_str=True).parameters, **_options(definition)}
-    chosen.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
-    chosen.__annotations__ = {name: p.annotation for name, p in parameters.items()}
-    chosen.__doc__ = run.__doc__
-    app.command()(chosen)
-    try:
-        return typer.main.get_command(app)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise UsageError(f"an option of the experiment cannot be given in words: {error}") from None
-
-
-def _options(definition: Definition) -> dict[str, inspect.Parameter]:
-    """Return the options of an experiment: those of its function, and general ones."""
-    rows = list(definition.options()) if isinstance(definition, ExperimentFunction) else []
-    for name in GENERAL:
-        if name not in {row[0] for row in rows}:
-            kind = CHOICES.get(name, type(getattr(Experiment, name)))
-            # What a function chooses is not known before it is called.
-            is_known = isinstance(definition, Experiment)
-            default = getattr(definition, name) if is_known else None
-            rows.append((name, kind if is_known else kind | None, default, HELP[name]))
-    options = {}
-    for name, kind, default, text in rows:
-        if name in inspect.signature(run).parameters or name == "help":
-            raise UsageError(f"option {name} of the experiment is one of the command's own")
-        words = get_args(kind) if get_origin(kind) is Literal else None
-        option = typer.Option(help=text, metavar="|".join(map(str, words)) if words else None)
-        if bool in (kind, *get_args(kind)):
-            flag = f"--{name.replace('_', '-')}"
-            option = typer.Option(f"{flag}/--no-{flag[2:]}" if default else flag, help=text)
-        options[name] = inspect.Parameter(
-            name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=default,
-            annotation=Annotated[kind, option],
-        )
-    return options
-
-
-def _run(
-    definition: Definition,
-    options: dict[str, Any],
-    models: list[str],
-    define: str | None,
-    storage: str,
-    experiment: str | None,
-    grid: list[str] | None,
-    workers: int | None,
-    cluster: str | None,
-    artifact_dir: Path | None,
-) -> None:
     grids: dict[str, list[int | float | str]] = {}
     for words in grid or ():
         name, equals, values = words.partition("=")
@@ -150,6 +77,48 @@ def _run(
         print(f"failed: {sentence}", file=sys.stderr)
     if failed:
         raise typer.Exit(FAILED)
+
+
+def command(definition: Definition) -> Callable[..., Any]:
+    """Return the command with the options of an experiment beside its own. Raises UsageError."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    own = dict(inspect.signature(run, eval_str=True).parameters)
+    del own["definition"], own["options"]
+    options = {name: _parameter(name, o) for name, o in options_of(definition).items()}
+    for name in options:
+        if name in own or name == "help":
+            raise UsageError(f"option {name} of the experiment is one of the command's own")
+
+    def chosen(**given: Any) -> None:
+        of_run = {name: given.pop(name) for name in own}
+        with exit_codes(), interruptible():
+            run(definition, {k: v for k, v in given.items() if v is not None}, **of_run)
+
+    parameters = [*own.values(), *options.values()]
+    chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    chosen.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    chosen.__doc__ = run.__doc__
+    app.command()(chosen)
+    try:
+        return typer.main.get_command(app)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise UsageError(f"an option of the experiment cannot be given in words: {error}") from None
+
+
+def _parameter(name: str, option: Option) -> inspect.Parameter:
+    """Return an option of an experiment as a parameter of the command."""
+    metavar = "|".join(map(str, option.choices)) or None
+    info = typer.Option(help=option.help, metavar=metavar)
+    if bool in (option.kind, *get_args(option.kind)):
+        flag = f"--{name.replace('_', '-')}"
+        flags = f"{flag}/--no-{flag[2:]}" if option.default else flag
+        info = typer.Option(flags, help=option.help)
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=option.default,
+        annotation=Annotated[option.kind, info],
+    )
 
 
 def _models(names: Sequence[str], known: list[str]) -> list[str]:
@@ -176,24 +145,14 @@ def _value(word: str) -> int | float | str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; `--define FILE.py` decides which options it has."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    files = [after for word, after in pairwise(words) if word == "--define"]
+    files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
     try:
         with exit_codes():
-            chosen = command(_definition(words))
+            chosen = command(load(files[-1]) if files else paper)
     except typer.Exit as ended:
         sys.exit(ended.exit_code)
     chosen(words, prog_name="python -m studies.run")
-
-
-def _definition(words: Sequence[str]) -> Definition:
-    files = [after for word, after in pairwise(words) if word == "--define"]
-    files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
-    return load(files[-1]) if files else _paper()
-
-
-def _paper() -> Definition:
-    from studies.paper import experiment
-
-    return experiment
 
 
 def run_model(
@@ -209,23 +168,17 @@ def run_model(
     `run_model("MLP", epochs=5, repeats=3)`. `experiment` names it. Raises KeyError for an unknown
     model, RuntimeError where cells failed or all reruns diverged, else as `run_models`.
     """
-    from storage.queries import model_results
-    from storage.reader import open_reader
     from studies.search.service import Settings, run_models
 
-    chosen = resolve(define or _paper(), options, experiment)
+    chosen = resolve(define or paper, options, experiment)
     chosen.training(name)
     failed = run_models(chosen, [name], Settings(storage), Console(stderr=True))
     if failed:
         raise RuntimeError("; ".join(failed))
-    reader = open_reader(storage)
-    try:
-        results = model_results(reader, chosen.name, name)
-    finally:
-        reader.dispose()
-    if not results:
+    _, rows = results(storage, chosen.name, [name])
+    if not rows or rows[0].result is None:
         raise RuntimeError(f"all reruns of {name} diverged")
-    return results[0]
+    return rows[0].result
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Refuse experiments that make no sense, each in one sentence."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from storage.trainings import RESERVED
 from studies.display.errors import UsageError
@@ -18,20 +18,10 @@ The one-sided p-value of three pairs is at least 1/8."""
 MOST = 10_000
 """Repeats, reruns or cells: a plan of more than anyone can wait for would fill the memory."""
 
-CHOICES = {
-    "direction": ("maximize", "minimize"),
-    "select_on": ("test", "validation"),
-    "search": ("stages", "joint", "published"),
-    "rank_by": ("mean", "lower-bound"),
-}
-
 PROTOCOL = (
     "repeats", "reruns", "select_on", "search", "rank_by", "racing", "objective", "direction",
 )  # fmt: skip
 """Fields of an experiment that its studies keep, beside settings and grids."""
-
-SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing")
-"""Fields that mean nothing where nothing is searched."""
 
 _LONGEST = 50
 """Letters of a column: PostgreSQL cuts names after 63, and others are made of them."""
@@ -40,10 +30,13 @@ _LONGEST = 50
 def check_fields(experiment: "Experiment") -> None:
     """Raise UsageError for a bad choice or number, or two that do not go together."""
     check_name("experiment", experiment.name, 100, " with --experiment", "+=,")
-    for name, known in CHOICES.items():
-        if getattr(experiment, name) not in known:
+    for name, kind in get_type_hints(type(experiment)).items():
+        known = get_args(kind)
+        if get_origin(kind) is Literal and getattr(experiment, name) not in known:
             words = f"{', '.join(known[:-1])} or {known[-1]}"
-            raise UsageError(f"{_option(name)} must be {words}, not {getattr(experiment, name)}")
+            raise UsageError(
+                f"{name.replace('_', '-')} must be {words}, not {getattr(experiment, name)}"
+            )
     for name in ("repeats", "reruns"):
         number = getattr(experiment, name)
         if not isinstance(number, int) or not 1 <= number <= MOST:
@@ -67,16 +60,6 @@ def check_fields(experiment: "Experiment") -> None:
     for model in experiment.models if experiment.search == "published" else ():
         if model not in experiment.published:
             raise UsageError(f"nothing is published of {model}, so it must be searched")
-
-
-def check_options(search: str, given: Iterable[str]) -> None:
-    """Raise UsageError for options that mean nothing in a kind of search."""
-    for option in given:
-        if search == "published" and option in SEARCH_ONLY:
-            raise UsageError(
-                f"{_option(option)} has no meaning where nothing is searched: leave it out, or "
-                "search"
-            )
 
 
 def check_parts(experiment: "Experiment") -> None:
@@ -148,7 +131,3 @@ def _take(kind: str, name: str, taken: dict[str, str], use: str) -> None:
     if name.lower() in taken:
         raise UsageError(f"no {kind} can be called {name}: that {taken[name.lower()]}")
     taken[name.lower()] = use
-
-
-def _option(name: str) -> str:
-    return name.replace("_", "-")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from storage.trainings import Value
 from studies.display.errors import UsageError
@@ -16,6 +16,12 @@ from studies.experiment.checks import (
 )
 from studies.experiment.stage import Stage, grid_values
 from studies.experiment.training import FunctionTraining, Training, as_training
+
+Repeats = Annotated[int, "Trainings per cell."]
+Reruns = Annotated[int, "Fresh trainings of a winner."]
+Search = Literal["stages", "joint", "published"]
+RankBy = Annotated[Literal["mean", "lower-bound"], "What makes a cell the best."]
+Racing = Annotated[bool, "Give up cells that can hardly win any more."]
 
 
 @dataclass(frozen=True)
@@ -40,27 +46,30 @@ class Experiment:
     A model's training is a function `train(parameters, seed)`, with `data` as a third argument
     where the experiment loads some. It returns a mapping with a number under the objective's name;
     it may return more numbers, a `loss_curve` (a list) and `validation` (the objective on other
-    data). A seed must fix all that is random in it.
+    data). A seed must fix all that is random in it. A field whose type has a text is an option of
+    every experiment, and a `Literal` is a choice of words.
     """
 
     name: str
     models: Mapping[str, Training] | Mapping[str, Callable[..., Any]]
     stages: Sequence[Stage]
-    repeats: int = 10
+    repeats: Repeats = 10
     """Trainings per cell of a search: seeds 0, 1, ..."""
-    reruns: int = 10
+    reruns: Reruns = 10
     """Fresh trainings of the winner, on the seeds after those of ten repeats or of all."""
     objective: str = "accuracy"
-    direction: str = "maximize"
-    select_on: str = "test"
+    direction: Literal["maximize", "minimize"] = "maximize"
+    select_on: Literal["test", "validation"] = "test"
     """What cells compete by: the objective, `test`, or the `validation` value, which keeps the test
     data for the reruns."""
-    search: str = "stages"
+    search: Annotated[
+        Search, "Stage after stage, all at once, or none: rerun what was published."
+    ] = "stages"
     """The stages one after the other; their product at once, `joint`; or no search at all,
     `published`: the published parameters are rerun."""
-    rank_by: str = "mean"
+    rank_by: RankBy = "mean"
     """What ranks a cell: its `mean`, or the `lower-bound`, which is one standard error worse."""
-    racing: bool = False
+    racing: Racing = False
     """Whether a cell is given up once it can hardly be the winner any more."""
     version: str | None = None
     """What stands for the code of the training functions in fingerprints; their source by default,
@@ -121,11 +130,6 @@ class Experiment:
     def parameters(self) -> tuple[str, ...]:
         """The names of all parameters, in the order of the stages."""
         return tuple(self.grid)
-
-    @property
-    def repeat_seeds(self) -> range:
-        """The seeds of a cell."""
-        return range(self.repeats)
 
     @property
     def rerun_seeds(self) -> range:

@@ -1,22 +1,62 @@
 """An experiment with options: a function whose keyword parameters become options of `run`."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, value_text
-from studies.experiment.checks import check_options
 from studies.experiment.definition import Experiment
 from studies.experiment.stage import Stage
 
 Change = Callable[[Experiment], Experiment]
 
-GENERAL = ("repeats", "reruns", "search", "rank_by", "racing")
-"""Fields of every experiment that are options."""
+SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing")
+"""Options that mean nothing where nothing is searched."""
+
+
+class Option(NamedTuple):
+    """Type, default and help of an option."""
+
+    kind: Any
+    default: Any
+    help: str
+
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """The words to choose from; none where other values are possible."""
+        return get_args(self.kind) if get_origin(self.kind) is Literal else ()
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is a path, or one that may be left out."""
+        kinds = (self.kind, *get_args(self.kind))
+        return any(isinstance(kind, type) and issubclass(kind, PurePath) for kind in kinds)
+
+
+def _options(parameters: Iterable[inspect.Parameter]) -> dict[str, Option]:
+    """Return the options that parameters are, by name.
+
+    The help is the text in `epochs: Annotated[int, "Epochs of a training."] = 25`. Without an
+    annotation, the type is that of the default.
+    """
+    options = {}
+    for parameter in parameters:
+        hint, default = parameter.annotation, parameter.default
+        if hint is parameter.empty:
+            hint = str | None if default is None else type(default)
+        kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        text = next((note for note in notes if isinstance(note, str)), "")
+        options[parameter.name] = Option(kind, default, text)
+    return options
+
+
+_FIELDS = _options(inspect.signature(Experiment).parameters.values())
+GENERAL = {name: option for name, option in _FIELDS.items() if option.help}
+"""Options of every experiment: the fields that have a help text."""
 
 
 class ExperimentFunction:
@@ -30,46 +70,38 @@ class ExperimentFunction:
         """Take the function, whose parameters need defaults. Raises UsageError."""
         self.function, self.changes = function, tuple(changes)
         try:
-            self.parameters = inspect.signature(function, eval_str=True).parameters
+            parameters = inspect.signature(function, eval_str=True).parameters
         except (ValueError, TypeError, NameError) as error:
             raise UsageError(f"the experiment function cannot have options: {error}") from None
-        for name, parameter in self.parameters.items():
+        for name, parameter in parameters.items():
+            subject = f"parameter {name} of the experiment function"
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                raise UsageError(
-                    f"parameter {name} of the experiment function takes no name: "
-                    "leave out *args and **kwargs"
-                )
+                raise UsageError(f"{subject} takes no name: leave out *args and **kwargs")
             if parameter.default is parameter.empty:
-                raise UsageError(f"parameter {name} of the experiment function needs a default")
+                raise UsageError(f"{subject} needs a default")
+        self.options = _options(parameters.values())
 
     def __call__(self, **options: Any) -> Experiment:
         """Return the experiment, named by what differs in it. Raises UsageError."""
-        return self.named(None, options)
+        return resolve(self, options)
 
-    def named(self, name: str | None, options: Mapping[str, Any]) -> Experiment:
-        """Return the experiment under a name, or named by what differs in it.
+    def make(self, options: Mapping[str, Any], is_named: bool) -> Experiment:
+        """Return the experiment of the function's own options, which name it or not, and changed.
 
-        Raises UsageError for an unknown option, and where the function fails.
+        Raises UsageError, also where the function fails.
         """
-        for option in options:
-            if option not in self.parameters:
-                hint = did_you_mean(option, self.parameters)
-                raise UsageError(f"the experiment has no option {option!r}: {hint}")
-        for option, kind, _, _ in self.options():
-            known = get_args(kind) if get_origin(kind) is Literal else ()
-            if known and option in options and options[option] not in known:
-                words = " or ".join(map(str, known))
-                given = options[option]
-                raise UsageError(f"{option.replace('_', '-')} must be {words}, not {given}")
+        for name, value in options.items():
+            choices = self.options[name].choices
+            if choices and value not in choices:
+                words = " or ".join(map(str, choices))
+                raise UsageError(f"{name.replace('_', '-')} must be {words}, not {value}")
         try:
             experiment = self.function(**options)
             if not isinstance(experiment, Experiment):
                 raise UsageError(f"the experiment function returned {experiment!r}, no Experiment")
-            rows = [row for row in self.options() if not _is_path(row[1])]
-            differing = _differing(options, {option: default for option, _, default, _ in rows})
-            check_options(experiment.search, differing)
-            if name is None:
-                experiment = replace(experiment, name=_name(experiment.name, differing))
+            name = _name(experiment, _differing(options, self.options))
+            if is_named:
+                experiment = replace(experiment, name=name)
             for change in self.changes:
                 experiment = change(experiment)
         except UsageError:
@@ -77,7 +109,7 @@ class ExperimentFunction:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".partition("\n")[0]
             raise UsageError(f"the experiment function fails with {reason}") from error
-        return experiment if name is None else replace(experiment, name=name)
+        return experiment
 
     def changed(self, change: Change) -> "ExperimentFunction":
         """Return the same with a change to each experiment that it makes."""
@@ -87,22 +119,20 @@ class ExperimentFunction:
         """Return the same with one stage more before the reruns."""
         return self.changed(partial(Experiment.with_stage, stage=stage))
 
-    def options(self) -> Iterator[tuple[str, Any, Any, str]]:
-        """Yield name, type, default and help of each option.
-
-        The help is the text in `epochs: Annotated[int, "Epochs of a training."] = 25`. Without an
-        annotation, the type is that of the default.
-        """
-        for name, parameter in self.parameters.items():
-            hint, default = parameter.annotation, parameter.default
-            if hint is parameter.empty:
-                hint = str | None if default is None else type(default)
-            kind, *notes = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-            text = next((note for note in notes if isinstance(note, str)), "")
-            yield name, kind, default, text
-
 
 Definition = Experiment | ExperimentFunction
+
+
+def options_of(definition: Definition) -> dict[str, Option]:
+    """Return the options of a definition by name: a function's own, then those of all experiments.
+
+    None is the default where a function chooses, as that is not known before it is called.
+    """
+    if isinstance(definition, Experiment):
+        return {k: v._replace(default=getattr(definition, k)) for k, v in GENERAL.items()}
+    unknown = {k: v._replace(kind=v.kind | None, default=None) for k, v in GENERAL.items()}
+    # Its own come first, and take the place of general ones.
+    return {**definition.options, **unknown, **definition.options}
 
 
 def resolve(
@@ -116,49 +146,49 @@ def resolve(
     It is named by what differs in it where `name` is None. Options that an experiment function
     does not have are fields of the Experiment. Raises UsageError.
     """
-    own: dict[str, Any] = {}
-    if isinstance(definition, ExperimentFunction):
-        own = {option: options[option] for option in options if option in definition.parameters}
-        experiment = definition.named(name, own)
-    else:
-        experiment = definition
-    fields = {option: options[option] for option in options if option not in own}
-    for option in fields:
-        if option not in GENERAL:
-            hint = did_you_mean(option, [*own, *GENERAL])
+    known = options_of(definition)
+    for option in options:
+        if option not in known:
+            hint = did_you_mean(option, known)
             raise UsageError(f"the experiment has no option {option!r}: {hint}")
-    differing = _differing(fields, {option: getattr(experiment, option) for option in GENERAL})
-    new_name = _name(experiment.name, differing) if name is None else name
-    experiment = replace(experiment, name=new_name, **differing)
-    check_options(experiment.search, differing)
+    if isinstance(definition, Experiment):
+        experiment, own = definition, dict[str, Any]()
+    else:
+        own = {option: options[option] for option in options if option in definition.options}
+        experiment = definition.make(own, is_named=name is None)
+    general = {option: options[option] for option in options if option not in own}
+    differing = _differing(general, options_of(experiment))
+    experiment = replace(experiment, **differing)
+    new_name = _name(experiment, differing)
+    experiment = replace(experiment, name=new_name if name is None else name)
     for parameter, values in (grids or {}).items():
         experiment = experiment.with_grid(parameter, values, name)
     return experiment
 
 
-def _is_path(kind: Any) -> bool:
-    """Return whether an option is a path, or one that may be left out."""
-    return any(
-        isinstance(part, type) and issubclass(part, PurePath) for part in (kind, *get_args(kind))
-    )
-
-
-def _differing(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that differ from their defaults, in the order of these."""
+def _differing(options: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
+    """Return the options that differ from their defaults, in the order of these; no paths."""
     return {
-        option: options[option]
-        for option, default in defaults.items()
-        if option in options and options[option] != default
+        name: options[name]
+        for name, option in known.items()
+        if name in options and options[name] != option.default and not option.is_path
     }
 
 
-def _name(name: str, differing: Mapping[str, Any]) -> str:
-    """Return the name of an experiment with its options."""
+def _name(experiment: Experiment, differing: Mapping[str, Any]) -> str:
+    """Return the name of an experiment with the options that differ.
+
+    Raises UsageError for options that mean nothing where nothing is searched.
+    """
     words = []
     for option, value in differing.items():
         shown = option.replace("_", "-")
+        if experiment.search == "published" and option in SEARCH_ONLY:
+            raise UsageError(
+                f"{shown} has no meaning where nothing is searched: leave it out, or search"
+            )
         if isinstance(value, bool):
             words.append(shown if value else f"no-{shown}")
         else:
             words.append(f"{shown}={value_text(value)}")
-    return f"{name}+{','.join(words)}" if words else name
+    return f"{experiment.name}+{','.join(words)}" if words else experiment.name

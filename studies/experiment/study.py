@@ -107,7 +107,7 @@ class GridStudy:
         chosen = {name: parameters[name] for name in self.grid if name != "seed"}
         if self.is_rerun:
             return Cell(chosen, (int(parameters["seed"]),))
-        return Cell(chosen, tuple(self.experiment.repeat_seeds))
+        return Cell(chosen, tuple(range(self.experiment.repeats)))
 
     def recorded_as(self, parameters: Parameters) -> tuple[str, Parameters]:
         """Return what a worker trains for a cell: reruns their own, searches what they share."""
@@ -148,7 +148,12 @@ def chain(experiment: Experiment, model: str) -> tuple[str, ...]:
 def grid_study(
     experiment: Experiment, model: str, name: str, winner: Parameters | None
 ) -> GridStudy:
-    """Return the study of a stage; `winner` is what it starts from, None where it starts afresh."""
+    """Return the study of a stage; `winner` is that of the stage before, None for the first one.
+
+    Without a search, the published parameters are rerun.
+    """
+    if winner is None and experiment.search == "published":
+        winner = experiment.published[model].parameters
     if name == JOINT:
         grid = experiment.grid
     else:
@@ -161,8 +166,3 @@ def grid_study(
     if name == RERUN:
         ordered["seed"] = tuple(experiment.rerun_seeds)
     return GridStudy(experiment, model, name, ordered)
-
-
-def start(experiment: Experiment, model: str) -> Parameters | None:
-    """Return what a model's first stage starts from: None, but where published ones are rerun."""
-    return experiment.published[model].parameters if experiment.search == "published" else None

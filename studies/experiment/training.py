@@ -122,29 +122,29 @@ def as_training(
     if isinstance(train, Training):
         return train
     arguments = ("parameters", "seed", "data")[: 3 if has_data else 2]
+    wanted = f"{model} must be a function of ({', '.join(arguments)})"
     if not callable(train):
-        raise UsageError(f"{model} must be {_function_of(arguments)}, not {train!r}")
+        raise UsageError(f"{wanted}, not {train!r}")
     try:
         signature = inspect.signature(train)
     except ValueError:
-        raise UsageError(f"{model} must be {_function_of(arguments)} in Python") from None
+        raise UsageError(f"{wanted} in Python") from None
+    if not _takes(signature, arguments):
+        name = getattr(train, "__name__", type(train).__name__)
+        raise UsageError(f"{wanted}, not {name}{signature}")
+    return FunctionTraining(
+        train, version or source_code(model, train), has_data, settings, objective
+    )
+
+
+def _takes(signature: inspect.Signature, arguments: Sequence[str]) -> bool:
+    """Return whether a function can be called with arguments, which keep their places by name."""
     try:
         signature.bind(*arguments)
     except TypeError:
-        fits = False
-    else:
-        # Under these names they may not come in another order.
-        named = zip(arguments, signature.parameters, strict=False)
-        fits = all(name == given or name not in arguments for given, name in named)
-    if not fits:
-        name = getattr(train, "__name__", type(train).__name__)
-        raise UsageError(f"{model} must be {_function_of(arguments)}, not {name}{signature}")
-    code = version or source_code(model, train)
-    return FunctionTraining(train, code, has_data, settings, objective)
-
-
-def _function_of(arguments: Sequence[str]) -> str:
-    return f"a function of ({', '.join(arguments)})"
+        return False
+    named = zip(arguments, signature.parameters, strict=False)
+    return all(name == given or name not in arguments for given, name in named)
 
 
 def checked(result: object, objective: str, needs_validation: bool = False) -> dict[str, Any]:

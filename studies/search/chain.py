@@ -13,7 +13,8 @@ from optuna.trial import TrialState
 from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
-from studies.experiment.study import GridStudy, chain, grid_study, start
+from studies.experiment.study import GridStudy, chain, grid_study
+from studies.experiment.training import Parameters
 from studies.search.driver import Driver
 from studies.search.grid_sampler import Grid
 from studies.search.plan import winner
@@ -85,7 +86,8 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
 
     Stops after a stage with failed cells, as its winner is not certain. The driver knows them.
     """
-    parent, won = None, start(experiment, model)
+    parent: dict[str, Any] | None = None
+    won: Parameters | None = None
     for name in chain(experiment, model):
         grid = grid_study(experiment, model, name, won)
         study = open_study(driver, grid, parent)

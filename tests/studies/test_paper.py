@@ -11,7 +11,7 @@ from digitcmp.models import METHODS, MODELS, ModelSpec
 from studies import Stage, paper
 from studies.display.errors import UsageError
 from studies.experiment.options import resolve
-from studies.experiment.study import Cell, GridStudy, chain, grid_study, start
+from studies.experiment.study import Cell, GridStudy, chain, grid_study
 from studies.paper import GUESSING, PairTraining, experiment, variants_of
 from studies.search.grid_sampler import Grid
 
@@ -192,7 +192,7 @@ def test_the_joint_grid_is_the_product_of_both() -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_without_a_search_the_papers_settings_are_rerun(model: str) -> None:
     published = experiment(search="published", reruns=2)
-    study = grid_study(published, model, "rerun", start(published, model))
+    study = grid_study(published, model, "rerun", None)
     of_paper = tuple(DEFAULT.published[model].parameters.values())
     assert cells_of(study) == {(*of_paper, (10,)), (*of_paper, (11,))}
 

@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from storage.store import Store
 from storage.trainings import TrainingRun, Value, declare, record
 from studies.experiment.definition import Experiment, Stage
-from studies.experiment.study import GridStudy, chain, grid_study, start
+from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import Training
 from studies.paper import PairTraining
 from studies.paper import experiment as paper
@@ -95,7 +95,7 @@ class Filled:
         self, model: str, values: Sequence[float], seconds: float = 1.0, stop: str = ""
     ) -> None:
         """Write the chain of a model, up to before the stage `stop`; the reruns' values."""
-        won = start(self.experiment, model)
+        won: Mapping[str, Value] | None = None
         for stage in chain(self.experiment, model):
             if stage == stop:
                 return

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from studies import Experiment, Stage
 from studies.display.errors import UsageError
+from studies.experiment.study import grid_study
 from studies.experiment.training import FunctionTraining, Training
 
 
@@ -27,7 +28,7 @@ def changed(**fields: Any) -> Experiment:
 
 def test_an_experiment_has_ten_repeats_and_ten_reruns_of_every_parameter() -> None:
     assert EXPERIMENT.parameters == ("depth", "kernel", "rate")
-    assert list(EXPERIMENT.repeat_seeds) == list(range(10))
+    assert grid_study(EXPERIMENT, "A", "size", None).cells()[0].seeds == tuple(range(10))
     assert list(EXPERIMENT.rerun_seeds) == list(range(10, 20))
     assert isinstance(EXPERIMENT.training("A"), FunctionTraining)
 
@@ -36,10 +37,11 @@ def test_an_experiment_has_ten_repeats_and_ten_reruns_of_every_parameter() -> No
 def test_reruns_use_seeds_of_their_own(repeats: int, reruns: int) -> None:
     # With a version, as reading the source a hundred times takes seconds.
     experiment = changed(repeats=repeats, reruns=reruns, version="1")
-    assert len(experiment.repeat_seeds) == repeats
+    (searched, *_) = grid_study(experiment, "A", "size", None).cells()
+    assert len(searched.seeds) == repeats
     assert len(experiment.rerun_seeds) == reruns
     assert min(experiment.rerun_seeds) >= 10
-    assert not set(experiment.repeat_seeds) & set(experiment.rerun_seeds)
+    assert not set(searched.seeds) & set(experiment.rerun_seeds)
 
 
 @pytest.mark.parametrize(

@@ -37,16 +37,16 @@ MINE = ExperimentFunction(function)
 
 
 def test_keyword_parameters_are_options_with_types_and_help() -> None:
-    assert list(MINE.options()) == [
-        ("epochs", int, 25, "Epochs of a training."),
-        ("rate", float, 0.5, "How fast."),
-        ("loss", Literal["log", "square"], "log", "Which."),
-        ("shuffle", bool, True, ""),
-        ("noise", bool, False, ""),
-        ("folder", Path | None, None, ""),
-        ("repeats", int, 5, ""),
-        ("plain", int, 3, ""),
-        ("nothing", str | None, None, ""),
+    assert list(MINE.options.items()) == [
+        ("epochs", (int, 25, "Epochs of a training.")),
+        ("rate", (float, 0.5, "How fast.")),
+        ("loss", (Literal["log", "square"], "log", "Which.")),
+        ("shuffle", (bool, True, "")),
+        ("noise", (bool, False, "")),
+        ("folder", (Path | None, None, "")),
+        ("repeats", (int, 5, "")),
+        ("plain", (int, 3, "")),
+        ("nothing", (str | None, None, "")),
     ]
 
 
@@ -54,12 +54,12 @@ def test_annotations_may_be_texts() -> None:
     def of_texts(epochs: "Annotated[int, 'Epochs.']" = 5) -> Experiment:
         return TOY
 
-    assert list(ExperimentFunction(of_texts).options()) == [("epochs", int, 5, "Epochs.")]
+    assert ExperimentFunction(of_texts).options == {"epochs": (int, 5, "Epochs.")}
 
 
 def test_a_partial_has_the_options_of_its_function() -> None:
     made = ExperimentFunction(partial(function, epochs=3))
-    assert next(made.options())[:3] == ("epochs", int, 3)
+    assert made.options["epochs"][:2] == (int, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,8 @@ def test_unknown_options_and_values_are_refused() -> None:
         MINE(epoch=5)
     with pytest.raises(UsageError, match=r"has no option 'rerun': did you mean reruns?"):
         resolve(MINE, {"rerun": 5})
+    with pytest.raises(UsageError, match=r"has no option 'epoch': did you mean epochs?"):
+        resolve(MINE, {"epoch": 5})
     with pytest.raises(UsageError, match="has no option 'select_on'"):
         resolve(TOY, {"select_on": "validation"})
     with pytest.raises(UsageError, match="loss must be log or square, not lag"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studies import Experiment, Published, Stage
-from studies.experiment.study import Cell, GridStudy, chain, grid_study, start
+from studies.experiment.study import Cell, GridStudy, chain, grid_study
 from studies.experiment.training import Parameters, Training
 from studies.search.grid_sampler import Grid
 
@@ -92,9 +92,7 @@ def test_without_a_search_what_is_published_is_rerun() -> None:
     published = {model: Published(WINNER, 0.9, 0.01) for model in TOY.models}
     experiment = replace(TOY, search="published", published=published, repeats=10)
     assert chain(experiment, "Forest") == ("rerun",)
-    assert start(experiment, "Forest") == WINNER
-    assert start(TOY, "Forest") is None
-    study = grid_study(experiment, "Plain", "rerun", start(experiment, "Plain"))
+    study = grid_study(experiment, "Plain", "rerun", None)
     assert study.fixed == {"depth": 8, "trees": 10, "kind": "gini"}
 
 
