@@ -5,6 +5,7 @@ order, so that they pair: a seed fixes all that is random, such as the data that
 """
 
 import math
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,12 +62,13 @@ class Estimate:
 
 def difference(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
     """Return the weighted sum of the samples' means: weights (-1, 1) give second minus first."""
-    return _estimate(samples, weights, np.multiply, np.sum, 0.0)
+    return _estimate(samples, weights, operator.mul, np.sum, 0.0)
 
 
 def ratio(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
     """Return the product of the means' powers: weights (-1, 1) give second over first."""
-    return _estimate(samples, weights, np.power, np.prod, 1.0)
+    # Not np.power, which rounds the last bit otherwise.
+    return _estimate(samples, weights, operator.pow, np.prod, 1.0)
 
 
 def _estimate(
