@@ -12,7 +12,7 @@ from storage.queries import GridCell
 from storage.trainings import Value
 from studies.display.words import number_text, value_text
 from studies.figures.search import Search, has_words, is_done
-from studies.figures.style import FAINT, OURS, canvas
+from studies.figures.style import FAINT, OURS, canvas, legend_below
 
 ASIDE = 0.015
 """How far a published value is drawn from its place, where one of ours stands; of the axis."""
@@ -59,7 +59,7 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
     axes.set_xlabel(name)
     axes.set_ylabel(search.measured)
     axes.grid(axis="y", color=FAINT)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    legend_below(figure, columns=3)
     return figure
 
 

@@ -17,11 +17,12 @@ from studies.figures.style import (
     PUBLISHED,
     canvas,
     colours,
+    legend_below,
     log_seconds,
     rows_of_names,
 )
 
-Bar = tuple[float, float | None]
+Bar = tuple[Any, float | None]
 """Mean and standard deviation."""
 
 
@@ -47,14 +48,12 @@ class DrawnModel:
 
 def objective_bars(models: Sequence[DrawnModel]) -> Figure:
     """Draw the objective of each model's reruns, with what is published."""
-    objective = _objective(models)
-    ours = [(model.result.mean, model.result.deviation) for model in models]
-    published = [_published(model, "mean", "deviation") for model in models]
+    objective = models[0].result.objective
     title = f"Test {objective} of the reruns, mean ± standard deviation"
-    figure = _bars(title, models, ours, published, digits=3)
-    shown = [bar[0] for bar in (*ours, *published) if bar is not None]
+    ours = [(model.result.mean, model.result.deviation) for model in models]
+    figure, means = _bars(title, models, ours, ("mean", "deviation"), digits=3)
     # An accuracy, or another fraction: its whole range.
-    if min(shown) >= 0 and 0.5 <= max(shown) <= 1:
+    if min(means) >= 0 and 0.5 <= max(means) <= 1:
         figure.axes[0].set_xlim(0, 1)
     figure.axes[0].set_xlabel(f"test {objective}")
     return figure
@@ -63,14 +62,46 @@ def objective_bars(models: Sequence[DrawnModel]) -> Figure:
 def seconds_bars(models: Sequence[DrawnModel]) -> Figure:
     """Draw the seconds that a training of each model takes, with what is published."""
     models = [model for model in models if model.result.mean_seconds]
-    ours = [(m.result.mean_seconds or 0.0, m.result.deviation_seconds) for m in models]
-    published = [_published(model, "seconds", "seconds_deviation") for model in models]
     title = "Training time of the reruns, mean ± standard deviation"
-    figure = _bars(title, models, ours, published, digits=1)
+    ours = [(m.result.mean_seconds or 0.0, m.result.deviation_seconds) for m in models]
+    figure, means = _bars(title, models, ours, ("seconds", "seconds_deviation"), digits=1)
     # From 1 s to 100 s: on a linear axis half of the bars would not be seen.
-    log_seconds(figure.axes[0], [bar[0] for bar in (*ours, *published) if bar is not None])
+    log_seconds(figure.axes[0], means)
     figure.axes[0].set_xlabel("seconds per training (wall time, log scale)")
     return figure
+
+
+def _bars(
+    title: str,
+    models: Sequence[DrawnModel],
+    ours: Sequence[Bar],
+    names: tuple[str, str],
+    digits: int,
+) -> tuple[Figure, list[float]]:
+    """Draw our bars beside those published under two names; return the means of all, too."""
+    published = [(m.published.get(names[0]), m.published.get(names[1])) for m in models]
+    is_alone = all(mean is None for mean, _ in published)
+    figure, axes = canvas(title, width=7.6, height=1.6 + 0.42 * max(len(models), 2))
+    means: list[float] = []
+    texts: list[list[str]] = [[] for _ in models]
+    for bars, shift, colour, label in (
+        (ours, 0.0 if is_alone else -0.2, OURS, "ours"), (published, 0.2, PUBLISHED, "published"),
+    ):  # fmt: skip
+        known = {place: bar for place, bar in enumerate(bars) if bar[0] is not None}
+        for place, (mean, deviation) in known.items():
+            means.append(mean)
+            texts[place].append(plus_minus(mean, deviation, digits))
+        axes.barh(
+            [place + shift for place in known], [mean for mean, _ in known.values()], height=0.38,
+            xerr=[deviation or 0.0 for _, deviation in known.values()], color=colour,
+            error_kw={"ecolor": "black", "elinewidth": 1, "capsize": 2},
+            label=label if known else None,
+        )  # fmt: skip
+    names_of_models = [model.result.model for model in models]
+    rows_of_names(axes, names_of_models, ["\n".join(text) for text in texts], 7.5)
+    if not is_alone:
+        legend_below(figure)
+    return figure, means
 
 
 def objective_against_seconds(models: Sequence[DrawnModel]) -> Figure:
@@ -80,7 +111,7 @@ def objective_against_seconds(models: Sequence[DrawnModel]) -> Figure:
     a marker.
     """
     models = [model for model in models if model.result.mean_seconds]
-    objective = _objective(models)
+    objective = models[0].result.objective
     figure, axes = canvas(f"Test {objective} against training time, mean ± sd", width=8.4)
     looks, legend = _looks(models)
     for model in models:
@@ -127,45 +158,3 @@ def _looks(models: Sequence[DrawnModel]) -> tuple[dict[str, tuple[str, str]], li
 
 def _handle(label: str, colour: str, marker: str) -> Line2D:
     return Line2D([], [], color=colour, marker=marker, linestyle="none", label=label)
-
-
-def _bars(
-    title: str,
-    models: Sequence[DrawnModel],
-    ours: Sequence[Bar],
-    published: Sequence[Bar | None],
-    digits: int,
-) -> Figure:
-    is_alone = not any(published)
-    figure, axes = canvas(title, width=7.6, height=1.6 + 0.42 * max(len(models), 2))
-    for bars, shift, colour, label in (
-        (ours, 0.0 if is_alone else -0.2, OURS, "ours"),
-        (published, 0.2, PUBLISHED, "published"),
-    ):
-        known = [(place, bar) for place, bar in enumerate(bars) if bar is not None]
-        axes.barh(
-            [place + shift for place, _ in known],
-            [mean for _, (mean, _) in known],
-            height=0.38,
-            xerr=[deviation or 0.0 for _, (_, deviation) in known],
-            error_kw={"ecolor": "black", "elinewidth": 1, "capsize": 2},
-            color=colour,
-            label=label if known else None,
-        )
-    texts = [
-        "\n".join(plus_minus(*bar, digits) for bar in pair if bar is not None)
-        for pair in zip(ours, published, strict=True)
-    ]
-    rows_of_names(axes, [model.result.model for model in models], texts, 7.5)
-    if not is_alone:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    return figure
-
-
-def _published(model: DrawnModel, mean: str, deviation: str) -> Bar | None:
-    value = model.published.get(mean)
-    return None if value is None else (value, model.published.get(deviation))
-
-
-def _objective(models: Sequence[DrawnModel]) -> str:
-    return listed(list(dict.fromkeys(model.result.objective for model in models)))

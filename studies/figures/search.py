@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from storage.queries import GridCell
 from storage.trainings import Value
 from studies.display.words import plus_minus, value_text
-from studies.figures.style import HEIGHT, canvas
+from studies.figures.style import HEIGHT, canvas, legend_below
 
 HALO = [withStroke(linewidth=5, foreground="white")]
 """Around frames, so that they stand out from cells of any lightness."""
@@ -66,9 +66,8 @@ def grid_of(attributes: Mapping[str, Any], cells: Sequence[GridCell]) -> dict[st
     if attributes.get("grid"):
         return dict(attributes["grid"])
     tried: dict[str, dict[Value, None]] = {}
-    for cell in cells:
-        for name, value in cell.parameters.items():
-            tried.setdefault(name, {})[value] = None
+    for name, value in (item for cell in cells for item in cell.parameters.items()):
+        tried.setdefault(name, {})[value] = None
     protocol = attributes.get("protocol", {})
     return {
         name: protocol.get(f"{name}s", list(values)) if len(values) > 1 else list(values)
@@ -133,7 +132,7 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
         if row_value in rows and column_value in columns:
             _frame(axes, rows.index(row_value), columns.index(column_value), label)
     if axes.patches:
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+        legend_below(figure)
     return figure
 
 
@@ -145,12 +144,13 @@ def _text(cell: GridCell) -> str:
 
 def _frame(axes: Axes, row: int, column: int, label: str) -> None:
     """Frame a cell: the winner solid and wide, what is published dashed, and inside it."""
-    is_winner = label == "winner"
-    edge = 0.47 if is_winner else 0.40
-    style: dict[str, Any] = {"linestyle": (0, (3, 2)), "linewidth": 1.6}
+    style: dict[str, Any]
+    edge, style = 0.40, {"linestyle": (0, (3, 2)), "linewidth": 1.6}
+    if label == "winner":
+        edge, style = 0.47, {"linewidth": 3}
     axes.add_patch(
         Rectangle(
             (column - edge, row - edge), 2 * edge, 2 * edge, fill=False, edgecolor="#D0006F",
-            label=label, path_effects=HALO, **({"linewidth": 3} if is_winner else style),
+            label=label, path_effects=HALO, **style,
         )
     )  # fmt: skip

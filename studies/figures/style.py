@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from itertools import cycle
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -54,14 +55,24 @@ def rows_of_names(axes: Axes, names: Sequence[str], values: Sequence[str], size:
     numbers.spines[:].set_visible(False)
 
 
-def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:
-    """Show seconds on a logarithmic axis, with room for a round number around any."""
+def log_axis(axes: Axes, subs: Sequence[float]) -> None:
+    """Make the x axis logarithmic, with plain numbers at these multiples of powers of ten."""
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:
+    """Show seconds on a logarithmic axis, with room for a round number around any."""
+    log_axis(axes, (1, 2, 5))
     if seconds:
         axes.set_xlim(min(seconds) / 2, 2 * max(seconds))
+
+
+def legend_below(figure: Figure, columns: int = 2, **options: Any) -> None:
+    """Show the legend under the plot."""
+    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, **options)
 
 
 def png(figure: Figure) -> bytes:

@@ -46,9 +46,9 @@ def report(
             print("no model is complete, so there is nothing to report", file=sys.stderr)
             print(*left_out, sep="\n", end="\n" * bool(left_out), file=sys.stderr)
             raise typer.Exit(FAILED)
-        written = compose(runs, chosen, training_runs(engine))
-        write_files(out, written.files)
-        print(*map(without_marks, written.findings), *left_out, sep="\n")
+        findings, files = compose(runs, chosen, training_runs(engine))
+        write_files(out, files)
+        print(*map(without_marks, findings), *left_out, sep="\n")
         print(f"Report: {out / 'report.html'}")
 
 

@@ -1,7 +1,7 @@
 """Which runs of models are reported, and which of them speak for their model."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine
 
@@ -9,7 +9,7 @@ from storage import queries
 from storage.queries import RankedCell, Rerun, StudyAttributes
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, listed
-from studies.report.runs import ModelRun
+from studies.report.runs import USUAL, ModelRun
 
 
 def model_runs(engine: Engine) -> list[ModelRun]:
@@ -41,7 +41,7 @@ def model_runs(engine: Engine) -> list[ModelRun]:
         for key, by_stage in studies.items()
     ]
     order = model_order(runs)
-    variants = {run.experiment for run in runs if run.is_variant}
+    variants = {run.experiment for run in runs if not USUAL.items() <= run.protocol.items()}
     begun = list(dict.fromkeys(run.experiment for run in runs))
 
     def place(run: ModelRun) -> tuple[bool, int, int, int]:
@@ -72,53 +72,59 @@ def asked_for(runs: Sequence[ModelRun], experiments: Sequence[str]) -> list[Mode
     return [run for name in wanted for run in runs if run.experiment == name]
 
 
+def differences(run: ModelRun, other: ModelRun) -> list[str]:
+    """Return the fields in which two protocols differ.
+
+    A setting that only one of them has does not count where they search in different ways, as
+    there it may have no meaning.
+    """
+    ours, theirs = run.protocol, other.protocol
+    fields = ours.keys() | theirs.keys()
+    if ours["search"] != theirs["search"]:
+        fields = ours.keys() & theirs.keys()
+    return sorted(name for name in fields if ours.get(name) != theirs.get(name))
+
+
+def trained_otherwise(run: ModelRun, other: ModelRun) -> list[str]:
+    """Return the fields that keep trainings from one table: of data, settings and objective."""
+    definitions = {run.attribute("definition"), other.attribute("definition")} - {None}
+    return ["definition"] * (len(definitions) > 1) + [
+        name
+        for name in differences(run, other)
+        if name not in (*USUAL, "repeats", "reruns")
+        and not isinstance(run.protocol.get(name, other.protocol.get(name)), list)
+    ]
+
+
 def headline(runs: Sequence[ModelRun]) -> dict[str, ModelRun]:
     """Return one complete run for each model, in the order of models: the first there is.
 
     All of them are trained alike, on the same data, as the first complete run.
     """
     complete = [run for run in runs if not run.missing]
-    alike = [run for run in complete if not run.trained_otherwise(complete[0])]
+    alike = [run for run in complete if not trained_otherwise(run, complete[0])]
     first: Mapping[str, ModelRun] = {run.model: run for run in reversed(alike)}
     return {model: first[model] for model in model_order(runs) if model in first}
 
 
-def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> list[str]:
-    """Return sentences on models that have no complete run, and on what is left aside."""
-    sentences = []
+def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield sentences on models that have no complete run, and on what is left aside."""
     open_runs = [run for run in runs if run.model not in chosen and run.missing]
     if open_runs:
         text = "; ".join(
             f"{run.model} in {run.experiment} ({', '.join(run.missing)})" for run in open_runs
         )
-        sentences.append(f"**Not complete, so left out**: {text}.")
+        yield f"**Not complete, so left out**: {text}."
     begun = {run.model for run in runs}
     absent = [model for model in model_order(runs) if model not in begun]
     if absent:
-        sentences.append(f"**Not begun**: {listed(absent)}.")
+        yield f"**Not begun**: {listed(absent)}."
     apart = {
         run.experiment: fields
-        for run in runs
         for first in list(chosen.values())[:1]
-        if not run.missing and (fields := run.trained_otherwise(first))
+        for run in runs
+        if not run.missing and (fields := trained_otherwise(run, first))
     }
     if apart:
         text = "; ".join(f"{name} (another {listed(fields)})" for name, fields in apart.items())
-        sentences.append(f"**Trained otherwise, so not mixed in**: {text}.")
-    return sentences
-
-
-def mixture(chosen: Mapping[str, ModelRun]) -> str:
-    """Return what differs between the experiments that the rows of a table come from."""
-    first, *others = {run.experiment: run for run in chosen.values()}.values()
-    text = ""
-    for run in others:
-        differing = [
-            f"{name} {run.protocol.get(name)} instead of {first.protocol.get(name)}"
-            for name in run.differences(first)
-        ]
-        text += (
-            f" Experiment `{run.experiment}` differs from `{first.experiment}` in "
-            f"{', '.join(differing) or 'name'}."
-        )
-    return text
+        yield f"**Trained otherwise, so not mixed in**: {text}."

@@ -1,9 +1,11 @@
-"""Results and settings of all models, ours beside what is published."""
+"""The section on results and settings of all models, ours beside what is published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from studies.display.words import plus_minus, value_text
-from studies.report.page import table_of_known
+from studies.figures import model_figures
+from studies.report.choice import differences
+from studies.report.page import Pictures, table_of_known
 from studies.report.published import FAR, against_published, beyond_noise, is_far, is_fraction
 from studies.report.runs import ModelRun
 from studies.report.statistics import SIGNIFICANT
@@ -18,26 +20,23 @@ def is_restless(run: ModelRun) -> bool:
     return mean is not None and deviation is not None and deviation > RESTLESS * mean
 
 
-def marks(runs: Sequence[ModelRun]) -> str:
-    """Return what the marks in the table mean."""
-    parts = []
-    if any(run.published for run in runs):
-        parts += [
-            "† differs from what is published by more than noise explains, by Welch's test on both "
-            "means, with Holm's correction for all models of the table, p < "
-            f"{SIGNIFICANT:g}"
-        ]
-    if any(is_fraction(run) for run in runs):
-        parts.append(f"‡ differs by more than {FAR:g}")
-    parts.append(
-        f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed "
-        "the machine down, and they tell little"
+def headline_section(
+    runs: Mapping[str, ModelRun], objective: str, pictures: Pictures
+) -> Iterator[str]:
+    """Yield tables and figures of the models that speak, and what the marks mean."""
+    yield f"## {objective.capitalize()} and time"
+    yield headline_table(runs)
+    yield f"{_marks(runs)}{_mixture(runs)}"
+    texts = (
+        f"Test {objective} of each model",
+        "Seconds per training",
+        f"Test {objective} against seconds per training",
     )
-    if any(run.guessing is not None for run in runs):
-        parts.append("¶ some reruns ended no better than guessing, and count")
-    has_seconds = any(run.published.get("seconds") for run in runs)
-    elsewhere = " Published seconds were taken on another machine." * has_seconds
-    return f"{'; '.join(parts)}.{elsewhere}"
+    figures = model_figures([run.drawn for run in runs.values()])
+    for text, (name, figure) in zip(texts, figures, strict=False):
+        yield pictures.shown(text, name, figure)
+    yield "Their settings:"
+    yield _settings_table(runs)
 
 
 def headline_table(runs: Mapping[str, ModelRun]) -> str:
@@ -47,30 +46,66 @@ def headline_table(runs: Mapping[str, ModelRun]) -> str:
     is_mixed = len({run.experiment for run in runs.values()}) > 1
     titles = ("model", objective, "published", "difference", "", "seconds", "", "published")
     rows = [
-        (*_result_row(run, run.model in marked), run.experiment if is_mixed else "-")
+        (*_result_row(run, run.model in marked), run.experiment if is_mixed else None)
         for run in runs.values()
     ]
     return table_of_known((*titles, "experiment"), rows)
 
 
-def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str, ...]:
+def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
     result, known = run.result, run.published
-    seconds, published_seconds = result.mean_seconds, known.get("seconds")
-    ours = "-" if seconds is None else plus_minus(seconds, result.deviation_seconds, 2)
-    theirs = known.get("seconds_deviation")
+    ours, theirs = result.mean_seconds, known.get("seconds")
     return (
         run.model,
         plus_minus(result.mean, result.deviation, 3),
-        plus_minus(known["mean"], known["deviation"], 3) if known else "-",
-        f"{against_published(run).value:+.3f}" if known else "-",
+        plus_minus(known["mean"], known["deviation"], 3) if known else None,
+        f"{against_published(run).value:+.3f}" if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
-        ours,
+        None if ours is None else plus_minus(ours, result.deviation_seconds, 2),
         "§" * is_restless(run),
-        plus_minus(published_seconds, theirs, 1) if published_seconds else "-",
+        plus_minus(theirs, known.get("seconds_deviation"), 1) if theirs else None,
     )
 
 
-def settings_table(runs: Mapping[str, ModelRun]) -> str:
+def _marks(runs: Mapping[str, ModelRun]) -> str:
+    """Return what the marks in the table mean."""
+    parts = []
+    if any(run.published for run in runs.values()):
+        parts += [
+            "† differs from what is published by more than noise explains, by Welch's test on both "
+            "means, with Holm's correction for all models of the table, p < "
+            f"{SIGNIFICANT:g}"
+        ]
+    if any(is_fraction(run) for run in runs.values()):
+        parts.append(f"‡ differs by more than {FAR:g}")
+    parts.append(
+        f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed "
+        "the machine down, and they tell little"
+    )
+    if any(run.guessing is not None for run in runs.values()):
+        parts.append("¶ some reruns ended no better than guessing, and count")
+    has_seconds = any(run.published.get("seconds") for run in runs.values())
+    elsewhere = " Published seconds were taken on another machine." * has_seconds
+    return f"{'; '.join(parts)}.{elsewhere}"
+
+
+def _mixture(chosen: Mapping[str, ModelRun]) -> str:
+    """Return what differs between the experiments that the rows of a table come from."""
+    first, *others = {run.experiment: run for run in chosen.values()}.values()
+    text = ""
+    for run in others:
+        differing = [
+            f"{name} {run.protocol.get(name)} instead of {first.protocol.get(name)}"
+            for name in differences(run, first)
+        ]
+        text += (
+            f" Experiment `{run.experiment}` differs from `{first.experiment}` in "
+            f"{', '.join(differing) or 'name'}."
+        )
+    return text
+
+
+def _settings_table(runs: Mapping[str, ModelRun]) -> str:
     """Return the parameters of the reruns, the published ones beside them."""
     names = list(dict.fromkeys(name for run in runs.values() for name in run.result.parameters))
     rows = [
@@ -78,8 +113,8 @@ def settings_table(runs: Mapping[str, ModelRun]) -> str:
             run.model,
             *(value_text(run.result.parameters.get(name, "-")) for name in names),
             run.text(run.published.get("parameters", {})),
-            "-" if (count := run.result.parameter_count) is None else f"{count:,}",
-            str(run.result.reruns),
+            None if (count := run.result.parameter_count) is None else f"{count:,}",
+            run.result.reruns,
         )
         for run in runs.values()
     ]

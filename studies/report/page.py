@@ -1,4 +1,4 @@
-"""Markdown and the page made of it: tables, numbers as they are written, and the files."""
+"""Markdown and the page made of it: tables, figures, and the files."""
 
 import base64
 import tempfile
@@ -7,10 +7,11 @@ from html import escape
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
 
 from studies.display.errors import UsageError
 from studies.display.words import markdown_table
-from studies.report.statistics import Estimate, Gap
+from studies.figures import png
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -27,19 +28,22 @@ summary { cursor: pointer; margin: 0.3rem 0; font-weight: 600; }
 """
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first column is text and whose others are numbers."""
-    return markdown_table(list(map(escaped, titles)), [list(map(escaped, row)) for row in rows])
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table of text, then numbers; what is not known, None, is shown as `-`."""
+    cells = [list(map(escaped, _texts(row))) for row in rows]
+    return markdown_table(list(map(escaped, titles)), cells)
 
 
-def table_of_known(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table_of_known(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table without the columns in which every place is empty, `-`."""
-    columns = [
-        (title, column)
-        for title, column in zip(titles, zip(*rows, strict=True), strict=True)
-        if set(column) != {"-"}
-    ]
-    return table([title for title, _ in columns], zip(*(c for _, c in columns), strict=True))
+    columns = zip(titles, *map(_texts, rows), strict=True)
+    known = [column for column in columns if set(column[1:]) != {"-"}]
+    titles, *rows = zip(*known, strict=True)
+    return table(titles, rows)
+
+
+def _texts(row: Sequence[object]) -> list[str]:
+    return ["-" if cell is None else str(cell) for cell in row]
 
 
 def escaped(text: str) -> str:
@@ -54,33 +58,21 @@ def folded(title: str, content: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
-def picture(text: str, name: str) -> str:
-    """Return the figure in a file beside the report."""
-    return f"![{text}]({name})"
+class Pictures(dict[str, bytes]):
+    """The figures of a report, PNG files by the names in its text."""
+
+    def shown(self, text: str, name: str, figure: Figure) -> str:
+        """Keep a figure; return what shows it in the text."""
+        file = f"figures/{name}"
+        self[file] = png(figure)
+        return f"![{text}]({file})"
 
 
-def estimate(value: Estimate | None) -> str:
-    """Return a difference, `+0.031 [+0.025, +0.037]`, or a ratio, `×1.40 [1.31, 1.52]`."""
-    if value is None:
-        return "-"
-    is_ratio = value.neutral == 1.0
-    text = f"×{value.value:.2f}" if is_ratio else f"{value.value:+.3f}"
-    if value.low is None or value.high is None:
-        return text
-    low, high = (f"{end:.2f}" if is_ratio else f"{end:+.3f}" for end in (value.low, value.high))
-    return f"{text} [{low}, {high}]"
-
-
-def probability(value: float | None) -> str:
+def probability(value: float | None) -> str | None:
     """Return a p-value."""
     if value is None:
-        return "-"
+        return None
     return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def gap(value: Gap) -> str:
-    """Return a difference with its standard error, where there is one: `+0.004 ± 0.002`."""
-    return f"{value.value:+.4f}" + ("" if value.error is None else f" ± {value.error:.4f}")
 
 
 def without_marks(sentence: str) -> str:
@@ -89,7 +81,7 @@ def without_marks(sentence: str) -> str:
 
 
 def html_page(markdown: str, title: str, pictures: Mapping[str, bytes]) -> bytes:
-    """Render Markdown as a page that holds its pictures, PNG files by the names in the text."""
+    """Render Markdown as a page that holds its pictures."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     tokens = parser.parse(markdown)
     for token in (child for block in tokens for child in block.children or ()):

@@ -1,10 +1,11 @@
 """How our results differ from the published ones, and which differences are more than noise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from studies.display.words import listed
+from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.runs import ModelRun
-from studies.report.statistics import SIGNIFICANT, Gap, Summary, holm, unpaired_gap, welch
+from studies.report.statistics import SIGNIFICANT, holm, welch
 
 FAR = 0.03
 """Of an accuracy or another fraction: a difference beyond it needs an explanation."""
@@ -16,14 +17,9 @@ def published(run: ModelRun) -> Summary:
     return known["mean"], known["deviation"], known.get("trainings", 10)
 
 
-def against_published(run: ModelRun, ours: Summary | None = None) -> Gap:
-    """Return a mean of ours, by default that of the reruns, minus the published one."""
-    return unpaired_gap(ours or reruns(run), published(run))
-
-
-def reruns(run: ModelRun) -> Summary:
-    """Return the mean, the standard deviation and the number of the reruns."""
-    return run.result.mean, run.result.deviation, run.result.reruns
+def against_published(run: ModelRun) -> Gap:
+    """Return the mean of our reruns minus the published one."""
+    return unpaired_gap(run.summary, published(run))
 
 
 def beyond_noise(runs: Sequence[ModelRun]) -> set[str]:
@@ -33,7 +29,7 @@ def beyond_noise(runs: Sequence[ModelRun]) -> set[str]:
     lie two standard errors off. A model with a single rerun is never among them.
     """
     tested = [run for run in runs if run.published]
-    p_values = holm([welch(reruns(run), published(run)) for run in tested])
+    p_values = holm([welch(run.summary, published(run)) for run in tested])
     return {
         run.model
         for run, p in zip(tested, p_values, strict=True)
@@ -51,29 +47,25 @@ def is_fraction(run: ModelRun) -> bool:
     return run.sign > 0 and 0 <= run.published.get("mean", -1) <= 1
 
 
-def agreement(runs: Mapping[str, ModelRun]) -> str | None:
-    """Return a sentence on where our results are not the published ones; None if there are none."""
-    known = [run for run in runs.values() if run.published]
+def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield a sentence on where our results are not the published ones, where there are any."""
+    known = {model: against_published(run) for model, run in runs.items() if run.published}
     if not known:
-        return None
-    marked = beyond_noise(known)
-    beyond = [run for run in known if run.model in marked]
-    far = [run for run in known if is_far(run)]
+        return
+    marked = beyond_noise(list(runs.values()))
     parts = [
-        f"{len(beyond) or 'none'} of {len(known)} models differ{'s' * (len(beyond) == 1)} by more "
+        f"{len(marked) or 'none'} of {len(known)} models differ{'s' * (len(marked) == 1)} by more "
         "than noise explains, with Holm's correction for their number"
     ]
-    single = [run.model for run in known if against_published(run).in_errors is None]
+    single = [model for model, gap in known.items() if gap.in_errors is None]
     if single:
         parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
+    named = {model: f"{model} ({gap.value:+.3f})" for model, gap in known.items()}
     for word, sign in (("higher", 1), ("lower", -1)):
-        named = [run for run in beyond if sign * against_published(run).value > 0]
-        if named:
-            parts.append(f"{word}: {_named(named)}")
-    if any(is_fraction(run) for run in known):
-        parts.append(f"further off than {FAR:g}: {_named(far) if far else 'none'}")
-    return f"**Against what is published**, {'; '.join(parts)}."
-
-
-def _named(runs: Sequence[ModelRun]) -> str:
-    return listed([f"{run.model} ({against_published(run).value:+.3f})" for run in runs])
+        beyond = [named[m] for m, gap in known.items() if m in marked and sign * gap.value > 0]
+        if beyond:
+            parts.append(f"{word}: {listed(beyond)}")
+    if any(is_fraction(runs[model]) for model in known):
+        far = [named[model] for model in known if is_far(runs[model])]
+        parts.append(f"further off than {FAR:g}: {listed(far) or 'none'}")
+    yield f"**Against what is published**, {'; '.join(parts)}."

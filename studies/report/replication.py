@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from storage.queries import RankedCell
 from storage.trainings import Value
 from studies.display.words import plus_minus
-from studies.report.choice import model_order
-from studies.report.page import gap, table
-from studies.report.published import FAR, against_published, is_far, published, reruns
+from studies.report.choice import model_order, trained_otherwise
+from studies.report.gaps import Gap, Summary, unpaired_gap
+from studies.report.page import table
+from studies.report.published import FAR, against_published, is_far, published
 from studies.report.runs import PUBLISHED, ModelRun
-from studies.report.statistics import Gap, Summary
 
 NOT_NUMBERS = 1.0
 """Distance of two values that are not both numbers."""
@@ -30,7 +30,7 @@ class Replication:
     @property
     def difference(self) -> Gap:
         """Our mean there minus the published one, with the standard error of both."""
-        return against_published(self.run, self.summary)
+        return unpaired_gap(self.summary, published(self.run))
 
     @property
     def source(self) -> str:
@@ -47,16 +47,15 @@ def replications(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> It
     Reruns at the published parameters come before the cells of the searches in `chosen`.
     """
     usual = next(iter(chosen.values()))
+    reruns: dict[str, ModelRun] = {}
+    for run in runs:
+        is_there = run.protocol["search"] == PUBLISHED and run.published and not run.missing
+        if is_there and not trained_otherwise(run, usual):
+            reruns.setdefault(run.model, run)
     for model in model_order(runs):
-        there = [
-            run
-            for run in runs
-            if run.model == model and run.protocol["search"] == PUBLISHED
-            and not run.missing and run.published and not run.trained_otherwise(usual)
-        ]  # fmt: skip
-        if there:
-            parameters = there[0].text(there[0].result.parameters)
-            yield Replication(there[0], parameters, reruns(there[0]), is_rerun=True)
+        if model in reruns:
+            run = reruns[model]
+            yield Replication(run, run.text(run.result.parameters), run.summary, is_rerun=True)
         elif model in chosen and chosen[model].published:
             yield from _of_nearest_cell(chosen[model])
 
@@ -68,20 +67,14 @@ def _of_nearest_cell(run: ModelRun) -> Iterator[Replication]:
     """
     wanted: Mapping[str, Value] = run.published["parameters"]
 
-    def distances(cell: RankedCell) -> tuple[float, ...]:
-        return tuple(_distance(cell.parameters.get(name), wanted[name]) for name in wanted)
+    def place(cell: RankedCell) -> tuple[int, list[float]]:
+        distances = [_distance(cell.parameters.get(name), value) for name, value in wanted.items()]
+        return sum(distance > 0 for distance in distances), distances
 
-    def place(cell: RankedCell) -> tuple[int, tuple[float, ...]]:
-        return sum(distance > 0 for distance in distances(cell)), distances(cell)
-
-    cells = [
-        cell
-        for group in run.cells.values()
-        for cell in group
-        if cell.state == "COMPLETE" and cell.mean is not None and place(cell)[0] <= 1
-    ]
-    if cells and run.protocol["select_on"] == "test":
-        cell = min(cells, key=place)
+    cells = [cell for group in run.cells.values() for cell in group if cell.state == "COMPLETE"]
+    near = [cell for cell in cells if cell.mean is not None and place(cell)[0] <= 1]
+    if near and run.protocol["select_on"] == "test":
+        cell = min(near, key=place)
         summary = cell.mean or 0.0, cell.deviation, cell.runs
         yield Replication(run, run.text(cell.parameters), summary, is_rerun=False)
 
@@ -94,34 +87,35 @@ def _distance(value: Value | None, wanted: Value) -> float:
     return abs(value - wanted)
 
 
-def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> str:
-    """Return a table, and a sentence on each model whose winner is far from what is published."""
+def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield a table, and a sentence on each model whose winner is far from what is published."""
+    if not any(run.published for run in runs):
+        return
+    yield "## At the published settings"
     known = list(replications(runs, chosen))
     if not known:
-        return (
+        yield (
             "No training was at published parameters: an experiment with `--search published` "
             "reruns them."
         )
-    names = ", ".join(known[0].run.names)
-    titles = (
-        "model", f"published {names}", "ours nearest", "measured", "ours", "published",
-        "difference", "in s.e.",
-    )  # fmt: skip
-    winners = {model: run for model, run in chosen.items() if run.searches and is_far(run)}
-    explained = [(there, winners[m]) for there in known if (m := there.run.model) in winners]
-    return "\n\n".join(
-        [
-            "What our trainings gave at the published parameters: in reruns of just these "
-            "(`--search published`), or else in the cell of our search that is nearest to them. "
-            "± is the standard deviation, for the difference the standard error (s.e.).",
-            table(titles, map(_row, known)),
-            *(_explained(*pair) for pair in explained),
-        ]
+        return
+    yield (
+        "What our trainings gave at the published parameters: in reruns of just these "
+        "(`--search published`), or else in the cell of our search that is nearest to them. "
+        "± is the standard deviation, for the difference the standard error (s.e.)."
     )
+    titles = (
+        "model", f"published {', '.join(known[0].run.names)}", "ours nearest", "measured", "ours",
+        "published", "difference", "in s.e.",
+    )  # fmt: skip
+    yield table(titles, map(_row, known))
+    for there in known:
+        winner = chosen.get(there.run.model)
+        if winner and winner.searches and is_far(winner):
+            yield _explained(there, winner)
 
 
-def _row(there: Replication) -> Sequence[str]:
-    mean, deviation, _ = published(there.run)
+def _row(there: Replication) -> Sequence[object]:
     errors = there.difference.in_errors
     return (
         there.run.model,
@@ -129,9 +123,9 @@ def _row(there: Replication) -> Sequence[str]:
         there.parameters,
         there.source,
         plus_minus(*there.summary[:2], 3),
-        plus_minus(mean, deviation, 3),
-        gap(there.difference),
-        "-" if errors is None else f"{errors:+.1f}",
+        plus_minus(*published(there.run)[:2], 3),
+        there.difference,
+        None if errors is None else f"{errors:+.1f}",
     )
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import fmean, stdev
 from typing import Any
 
 from storage.cells import DECIDED
@@ -13,6 +12,7 @@ from storage.trainings import Value
 from studies.display.words import value_text
 from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
+from studies.report.gaps import Summary, summarized
 
 PUBLISHED = "published"
 """The `search` of an experiment that reruns published parameters."""
@@ -21,8 +21,6 @@ USUAL: Mapping[str, Any] = {
     "select_on": "test", "search": "stages", "rank_by": "mean", "racing": False,
 }  # fmt: skip
 """The fields of a protocol that say how a winner is chosen, with what older studies did."""
-
-_COUNTS = ("repeats", "reruns")
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class ModelRun:
     names: Sequence[str]
     """The parameters of the experiment's models."""
 
-    def attribute(self, name: str, default: Any) -> Any:
+    def attribute(self, name: str, default: Any = None) -> Any:
         """Return what the first study of the model that has an attribute holds."""
         known = (study.attributes.get(name) for study in self.studies.values())
         return next((value for value in known if value is not None), default)
@@ -47,8 +45,11 @@ class ModelRun:
     @cached_property
     def protocol(self) -> dict[str, Any]:
         """The settings, those included that an older study lacks."""
-        goal = {name: self.attribute(name, usual) for name, usual in _GOAL.items()}
-        return {**goal, **USUAL, **self.attribute("protocol", {})}
+        return {
+            "objective": self.attribute("objective", "accuracy"),
+            "direction": self.attribute("direction", "maximize"),
+            **USUAL, **self.attribute("protocol", {}),
+        }  # fmt: skip
 
     @property
     def objective(self) -> str:
@@ -69,33 +70,6 @@ class ModelRun:
     def drawn(self) -> DrawnModel:
         """What figures show of it; of a complete run only."""
         return DrawnModel(self.result, self.published, self.attribute("factors", {}))
-
-    @property
-    def is_variant(self) -> bool:
-        """Whether its winner is chosen in another way than usual."""
-        return any(self.protocol[name] != usual for name, usual in USUAL.items())
-
-    def differences(self, other: "ModelRun") -> list[str]:
-        """Return the fields in which two protocols differ.
-
-        A setting that only one of them has does not count where they search in different ways, as
-        there it may have no meaning.
-        """
-        ours, theirs = self.protocol, other.protocol
-        fields = ours.keys() | theirs.keys()
-        if ours["search"] != theirs["search"]:
-            fields = ours.keys() & theirs.keys()
-        return sorted(name for name in fields if ours.get(name) != theirs.get(name))
-
-    def trained_otherwise(self, other: "ModelRun") -> list[str]:
-        """Return the fields that keep trainings from one table: of data, settings and objective."""
-        definitions = {run.attribute("definition", None) for run in (self, other)} - {None}
-        return ["definition"] * (len(definitions) > 1) + [
-            name
-            for name in self.differences(other)
-            if name not in USUAL and name not in _COUNTS
-            and not isinstance(self.protocol.get(name, other.protocol.get(name)), list)
-        ]  # fmt: skip
 
     @property
     def searches(self) -> list[str]:
@@ -136,10 +110,9 @@ class ModelRun:
         return [rerun for rerun in self.reruns if rerun.value is not None]
 
     @property
-    def guessing(self) -> float | None:
-        """The objective of trainings that learned nothing is no better than this."""
-        value: float | None = self.attribute("guessing", None)
-        return value
+    def guessing(self) -> Any:
+        """The objective of trainings that learned nothing is no better; None where not known."""
+        return self.attribute("guessing")
 
     @property
     def dead(self) -> int:
@@ -152,23 +125,21 @@ class ModelRun:
     @cached_property
     def result(self) -> ModelResult:
         """Means and deviations of the reruns; of a complete run only."""
-        values = [rerun.value for rerun in self.measured if rerun.value is not None]
-        seconds = [s for rerun in self.measured if (s := rerun.train_seconds) is not None]
+        mean, deviation, count = summarized([rerun.value or 0.0 for rerun in self.measured])
+        seconds = [run.train_seconds for run in self.measured if run.train_seconds is not None]
+        mean_seconds, deviation_seconds, _ = summarized(seconds) if seconds else (None, None, 0)
         return ModelResult(
-            self.experiment, self.model, self.objective, self.attribute("parameters", None),
-            self.measured[0].parameters, fmean(values), _deviation(values),
-            fmean(seconds) if seconds else None, _deviation(seconds), len(values),
+            self.experiment, self.model, self.objective, self.attribute("parameters"),
+            self.measured[0].parameters, mean, deviation, mean_seconds, deviation_seconds, count,
         )  # fmt: skip
+
+    @property
+    def summary(self) -> Summary:
+        """The objective of the reruns; of a complete run only."""
+        return self.result.mean, self.result.deviation, self.result.reruns
 
     def text(self, parameters: Mapping[str, Value]) -> str:
         """Return the values of a cell in the order of the parameters: `0.001, 16, 0.7`."""
         names = [name for name in self.names if name in parameters]
         shown = self.names[: self.names.index(names[-1]) + 1] if names else ()
         return ", ".join(value_text(parameters.get(name, "-")) for name in shown) or "-"
-
-
-_GOAL = {"objective": "accuracy", "direction": "maximize"}
-
-
-def _deviation(values: Sequence[float]) -> float | None:
-    return stdev(values) if len(values) > 1 else None

@@ -1,78 +1,81 @@
 """The section on the searches: winners, how certain they are, and what they promised."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean, stdev
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 
 from storage.queries import RankedCell
 from storage.trainings import TrainingRun
 from studies.display.words import edges, listed, number_text
-from studies.report.page import gap, table
-from studies.report.published import reruns
+from studies.figures import search_figures
+from studies.report.gaps import Gap, paired_gap, summarized, unpaired_gap
+from studies.report.page import Pictures, folded, table
 from studies.report.runs import ModelRun
-from studies.report.statistics import Gap, paired_gap, unpaired_gap
 
 Trainings = Mapping[str, TrainingRun]
 """By fingerprint."""
 
 
-def searches_section(runs: Iterable[ModelRun], trainings: Trainings) -> str:
-    """Return each search's winner and runner-up, and how the winners fared on fresh seeds."""
+def searches_section(
+    runs: Iterable[ModelRun], trainings: Trainings, pictures: Pictures
+) -> Iterator[str]:
+    """Yield each search's winner and runner-up, and how the winners fared on fresh seeds."""
+    yield "## Searches"
     runs = [run for run in runs if run.searches]
     if not runs:
-        return "Nothing was searched: these models were trained at published parameters."
+        yield "Nothing was searched: these models were trained at published parameters."
+        return
     objective = runs[0].objective
-    has_guessing = any(run.guessing is not None for run in runs)
-    stages = [_stage_row(run, stage, has_guessing) for run in runs for stage in run.searches]
+    names = list(dict.fromkeys(name for run in runs for name in run.names))
+    guesses = [run for run in runs if run.guessing is not None]
+    yield (
+        f"Cells are {listed(names)}. The gap is by how much the winner's mean is better than the "
+        "runner-up's, paired by seed, ± its standard error (s.e.): below 2 the winner is hardly "
+        "more than one of several. One repeat has no standard error."
+        + "".join(map(_dead_ones, guesses[:1]))
+    )
     titles = ["study", "winner", objective, "runner-up", "gap", "in s.e.", "diverged"]
-    titles += [*["dead"] * has_guessing, "edge"]
+    titles += [*["dead"] * bool(guesses), "edge"]
+    yield table(
+        titles, [_stage_row(run, stage, bool(guesses)) for run in runs for stage in run.searches]
+    )
+    if any(run.protocol["select_on"] != "test" for run in runs):
+        yield f"Searches that select on validation show their {objective} on validation data."
     promises = [
-        (
-            run.model,
-            number_text(fmean(before), 4),
-            number_text(run.result.mean, 4),
-            gap(optimism(run, trainings)),
-        )
+        (run.model, number_text(fmean(before), 4), number_text(run.result.mean, 4),
+         optimism(run, trainings))
         for run in runs
         if (before := values_on_test(run, trainings))
-    ]
-    parts = [
-        f"Cells are {listed(_names(runs))}. The gap is by how much the winner's mean is better "
-        "than the runner-up's, paired by seed, ± its standard error (s.e.): below 2 the winner is "
-        f"hardly more than one of several. One repeat has no standard error.{_dead_ones(runs)}",
-        table(titles, stages),
-    ]
-    if any(run.protocol["select_on"] != "test" for run in runs):
-        parts.append(
-            f"Searches that select on validation show their {objective} on validation data."
-        )
+    ]  # fmt: skip
     if promises:
-        parts += [
+        yield (
             f"Optimism: by how much test {objective} of the winner's cell in the search is better "
             "than that of its reruns, ± the standard error. A winner that was chosen for its luck "
-            "falls back.",
-            table(("model", "search", "reruns", "optimism"), promises),
-        ]
-    return "\n\n".join(parts)
-
-
-def _names(runs: Sequence[ModelRun]) -> list[str]:
-    return list(dict.fromkeys(name for run in runs for name in run.names))
-
-
-def _dead_ones(runs: Sequence[ModelRun]) -> str:
-    """Return a sentence on trainings that learned nothing, where that can be told."""
+            "falls back."
+        )
+        yield table(("model", "search", "reruns", "optimism"), promises)
     for run in runs:
-        if run.guessing is not None:
-            limit = f"{run.objective} {'up to' if run.sign > 0 else 'from'} {run.guessing:g}"
-            return (
-                f" Dead trainings ended no better than guessing ({limit}); they count, and one can "
-                "decide a cell's mean: the table has their number in all cells, and in the "
-                "winner's and the runner-up's where there are any."
+        shown = [
+            pictures.shown(f"{run.model}, {stage}", f"{run.model}-{stage}-{name}", figure)
+            for stage in run.searches
+            for name, figure in search_figures(
+                run.search(stage), run.cells[stage], run.cells[stage][0]
             )
-    return ""
+        ]
+        if shown:
+            yield folded(f"{run.model}: figures of its search", "\n\n".join(shown))
 
 
-def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[str]:
+def _dead_ones(run: ModelRun) -> str:
+    """Return a sentence on trainings that learned nothing."""
+    limit = f"{run.objective} {'up to' if run.sign > 0 else 'from'} {run.guessing:g}"
+    return (
+        f" Dead trainings ended no better than guessing ({limit}); they count, and one can "
+        "decide a cell's mean: the table has their number in all cells, and in the "
+        "winner's and the runner-up's where there are any."
+    )
+
+
+def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[object]:
     cells = run.cells[stage]
     ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
     winner = ranked[0]
@@ -83,12 +86,12 @@ def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[str]:
         f"{run.model}/{stage}",
         run.text(winner.parameters),
         number_text(fmean(winner.values), 4),
-        "-" if second is None else run.text(second.parameters),
-        "-" if lead is None else gap(lead),
-        "-" if errors is None else f"{errors:.1f}",
-        str(sum(cell.state == "DIVERGED" for cell in cells)),
+        None if second is None else run.text(second.parameters),
+        lead,
+        None if errors is None else f"{errors:.1f}",
+        sum(cell.state == "DIVERGED" for cell in cells),
         *[dead_trainings(cells, ranked[:2])] * has_guessing,
-        "; ".join(edges(run.search(stage).grid, winner.parameters)) or "-",
+        "; ".join(edges(run.search(stage).grid, winner.parameters)) or None,
     ]
 
 
@@ -116,11 +119,10 @@ def values_on_test(run: ModelRun, trainings: Trainings) -> list[float]:
     return [known[run.objective] for known in numbers if run.objective in known]
 
 
-def optimism(run: ModelRun, trainings: Trainings) -> Gap:
-    """Return by how much the winner is better in the search than in its reruns."""
+def optimism(run: ModelRun, trainings: Trainings) -> Gap | None:
+    """Return by how much the winner is better in the search than in its reruns, where known."""
     before = values_on_test(run, trainings)
-    deviation = stdev(before) if len(before) > 1 else None
-    return _better(run, unpaired_gap((fmean(before), deviation, len(before)), reruns(run)))
+    return _better(run, unpaired_gap(summarized(before), run.summary)) if before else None
 
 
 def _better(run: ModelRun, difference: Gap) -> Gap:

@@ -1,13 +1,14 @@
 """Experiments side by side that differ in one setting: a way to choose, or how they train."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
-from studies.report.effects import paired
-from studies.report.page import estimate, gap, table
+from studies.report.choice import differences
+from studies.report.contrasts import Contrast
+from studies.report.gaps import Gap
+from studies.report.page import table
 from studies.report.runs import PUBLISHED, USUAL, ModelRun
-from studies.report.searches import Trainings, optimism, values_on_test, winners_lead
-from studies.report.statistics import Gap, difference
+from studies.report.searches import Trainings, optimism, winners_lead
 
 MEANING = {
     "select_on": "Optimism is by how much the winner's cell is better in the search than in its "
@@ -38,7 +39,7 @@ def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Pairs]]:
     for first, second in permutations(names, 2):
         usual, variant = experiments[first], experiments[second]
         pairs = [(run, variant[model]) for model, run in usual.items() if model in variant]
-        differing = pairs[0][0].differences(pairs[0][1]) if pairs else []
+        differing = differences(*pairs[0]) if pairs else []
         if len(differing) == 1 and _is_usual(differing[0], *pairs[0], names):
             known.append((differing[0], pairs))
     return sorted(known, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
@@ -54,34 +55,46 @@ def _is_usual(field: str, usual: ModelRun, variant: ModelRun, names: Sequence[st
     return names.index(usual.experiment) < names.index(variant.experiment)
 
 
-def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> str | None:
-    """Return all pairs of experiments that can be set side by side; None where there are none."""
-    parts = []
-    for field, pairs in counterparts(runs):
-        usual, variant = pairs[0]
-        parts += [
-            f"### `{variant.experiment}` beside `{usual.experiment}`",
-            MEANING.get(field, f"These experiments differ in `{field}` alone."),
-            _table(field, pairs, trainings),
-        ]
-    if not parts:
-        return None
-    intro = (
+def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> Iterator[str]:
+    """Yield all pairs of experiments that can be set side by side; nothing where there are none."""
+    known = counterparts(runs)
+    if not known:
+        return
+    yield "## Other ways"
+    yield (
         f"Experiments that differ in one setting only. {runs[0].objective.capitalize()} is that of "
         "the reruns; differences are paired by seed, with 95% bootstrap intervals."
     )
-    return "\n\n".join([intro, *parts])
+    for field, pairs in known:
+        usual, variant = pairs[0]
+        yield f"### `{variant.experiment}` beside `{usual.experiment}`"
+        yield MEANING.get(field, f"These experiments differ in `{field}` alone.")
+        yield _table(field, pairs, trainings)
 
 
 def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
     usual, variant = (_label(run, field) for run in pairs[0])
-    more = {"select_on": ["optimism"], "racing": ["trainings"]}.get(field, [])
-    names = ("winner", pairs[0][0].objective, *more)
-    titles = [f"{name}, {way}" for name in names for way in (usual, variant)]
-    titles.insert(4, f"{variant} - {usual}")
-    titles += ["regret"] * (field == "search")
-    rows = [[*_common(*pair), *_more(field, *pair, trainings)] for pair in pairs]
-    return table(["model", *titles], rows)
+    columns: dict[str, Callable[[ModelRun], object]] = {
+        "winner": lambda run: run.text(run.result.parameters),
+        pairs[0][0].objective: lambda run: f"{run.result.mean:.4f}",
+    }
+    if field == "select_on":
+        columns["optimism"] = lambda run: optimism(run, trainings)
+    if field == "racing":
+        columns["trainings"] = lambda run: sum(
+            cell.runs for stage in run.searches for cell in run.cells[stage]
+        )
+    titles = ["model", *(f"{name}, {way}" for name in columns for way in (usual, variant))]
+    titles.insert(5, f"{variant} - {usual}")
+    rows: list[list[object]] = []
+    for pair in pairs:
+        contrast = Contrast(field, pair)
+        row = [pair[0].model, *(cell(run) for cell in columns.values() for run in pair)]
+        row.insert(5, contrast.objective if contrast.seeds else None)
+        if field == "search":
+            row.append(regret(*pair))
+        rows.append(row)
+    return table(titles + ["regret"] * (field == "search"), rows)
 
 
 def _label(run: ModelRun, field: str) -> str:
@@ -89,34 +102,6 @@ def _label(run: ModelRun, field: str) -> str:
     if field == "racing":
         return "racing" if value else "all repeats"
     return run.experiment if value is None or isinstance(value, list) else str(value)
-
-
-def _common(*pair: ModelRun) -> list[str]:
-    samples = paired(pair)
-    results = [run.result for run in pair]
-    return [
-        pair[0].model,
-        *(run.text(run.result.parameters) for run in pair),
-        *(f"{result.mean:.4f}" for result in results),
-        estimate(difference(samples, (-1, 1))) if len(samples[0]) else "-",
-    ]
-
-
-def _more(field: str, usual: ModelRun, variant: ModelRun, trainings: Trainings) -> list[str]:
-    if field == "select_on":
-        return [
-            gap(optimism(run, trainings)) if values_on_test(run, trainings) else "-"
-            for run in (usual, variant)
-        ]
-    if field == "search":
-        lost = regret(usual, variant)
-        return ["-" if lost is None else gap(lost)]
-    if field == "racing":
-        return [
-            str(sum(cell.runs for stage in run.searches for cell in run.cells[stage]))
-            for run in (usual, variant)
-        ]
-    return []
 
 
 def regret(stages: ModelRun, joint: ModelRun) -> Gap | None:

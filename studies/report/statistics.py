@@ -5,15 +5,19 @@ order, so that they pair: a seed fixes all that is random, such as the data that
 """
 
 import math
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+
+from studies.report.gaps import Summary
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
@@ -24,9 +28,6 @@ EXACT = 13
 
 Sample = NDArray[np.float64]
 """Shape (seeds,)."""
-
-Summary = tuple[float, float | None, int]
-"""A mean, its standard deviation where there is one, and the number of trainings."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ class Estimate:
     """The value that stands for no effect: 0 of a difference, 1 of a ratio."""
 
     @property
+    def text(self) -> str:
+        """The value alone: `+0.031`, or of a ratio `×1.40`."""
+        return f"×{self.value:.2f}" if self.neutral else f"{self.value:+.3f}"
+
+    def __str__(self) -> str:
+        """Return `+0.031 [+0.025, +0.037]`, or of a ratio `×1.40 [1.31, 1.52]`."""
+        if self.low is None or self.high is None:
+            return self.text
+        digits = ".2f" if self.neutral else "+.3f"
+        return f"{self.text} [{self.low:{digits}}, {self.high:{digits}}]"
+
+    @property
     def direction(self) -> int:
         """1 where the whole interval lies above no effect, -1 where below, else 0."""
         if self.low is None or self.high is None:
@@ -47,51 +60,34 @@ class Estimate:
         return int(self.low > self.neutral) - int(self.high < self.neutral)
 
 
-@dataclass(frozen=True)
-class Gap:
-    """A difference of two means, with its standard error where there is one."""
-
-    value: float
-    error: float | None
-
-    @property
-    def in_errors(self) -> float | None:
-        """The difference in standard errors; None where there is no spread to measure it by."""
-        return self.value / self.error if self.error else None
-
-
 def difference(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
     """Return the weighted sum of the samples' means: weights (-1, 1) give second minus first."""
-
-    def of_means(*means: NDArray[np.float64]) -> NDArray[np.float64]:
-        weighted = [w * mean for w, mean in zip(weights, means, strict=True)]
-        return np.asarray(np.sum(weighted, axis=0))
-
-    return _estimate(samples, of_means, 0.0)
+    return _estimate(samples, weights, operator.mul, np.sum, 0.0)
 
 
 def ratio(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
     """Return the product of the means' powers: weights (-1, 1) give second over first."""
-
-    def of_means(*means: NDArray[np.float64]) -> NDArray[np.float64]:
-        powers = [mean**w for w, mean in zip(weights, means, strict=True)]
-        return np.asarray(np.prod(powers, axis=0))
-
-    return _estimate(samples, of_means, 1.0)
+    # Not np.power, which rounds the last bit otherwise.
+    return _estimate(samples, weights, operator.pow, np.prod, 1.0)
 
 
 def _estimate(
-    samples: Sequence[Sample], of_means: Callable[..., NDArray[np.float64]], neutral: float
+    samples: Sequence[Sample],
+    weights: Sequence[int],
+    weigh: Callable[..., Any],
+    combine: Callable[..., Any],
+    neutral: float,
 ) -> Estimate:
     """Bootstrap the seeds. The same samples give the same interval, every time."""
 
     def statistic(*resampled: Sample, axis: int = -1) -> NDArray[np.float64]:
-        return of_means(*(np.mean(sample, axis=axis) for sample in resampled))
+        means = [np.mean(sample, axis=axis) for sample in resampled]
+        weighted = [weigh(mean, weight) for mean, weight in zip(means, weights, strict=True)]
+        return np.asarray(combine(weighted, axis=0))
 
     value = float(statistic(*samples))
     if len(samples[0]) < 2:
         return Estimate(value, None, None, neutral)
-    low = high = math.nan
     # BCa has no answer where all seeds agree; percentiles have.
     for method in ("BCa", "percentile"):
         with warnings.catch_warnings(), np.errstate(invalid="ignore"):
@@ -144,20 +140,3 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     known = [p for p in p_values if p is not None]
     corrected = iter(multipletests(known, method="holm")[1] if known else ())
     return [None if p is None else float(next(corrected)) for p in p_values]
-
-
-def paired_gap(one: Sequence[float], other: Sequence[float]) -> Gap:
-    """Return the mean of one minus the other, by seed; the error is None for a single pair."""
-    differences = np.subtract(one, other)
-    count = len(differences)
-    error = float(np.std(differences, ddof=1)) / math.sqrt(count) if count > 1 else None
-    return Gap(float(np.mean(differences)), error)
-
-
-def unpaired_gap(one: Summary, other: Summary) -> Gap:
-    """Return one mean minus the other."""
-    (mean, deviation, count), (other_mean, other_deviation, other_count) = one, other
-    if deviation is None or other_deviation is None:
-        return Gap(mean - other_mean, None)
-    return Gap(mean - other_mean, math.hypot(deviation / math.sqrt(count),
-                                             other_deviation / math.sqrt(other_count)))  # fmt: skip

@@ -4,13 +4,22 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from storage.trainings import TrainingRun
 from studies.display.words import duration
 from studies.experiment.stage import RERUN
 from studies.report.page import escaped
 from studies.report.runs import ModelRun
+from studies.report.statistics import RESAMPLES
+
+METHOD = (
+    "± is the standard deviation (n-1) over reruns, on seeds that no search used. "
+    "A seed fixes all that is random in a training, so models are compared by seed. Intervals are "
+    f"BCa bootstrap intervals of {RESAMPLES:,} resamples of the seeds; with ten seeds they come "
+    "out a little too narrow. They tell of the chance in seeds alone, not of the choice of the "
+    "winner, and not of other data."
+)
 
 
 def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict[str, TrainingRun]:
@@ -60,23 +69,23 @@ def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
     return list(dict.fromkeys(name for mapping in mappings for name in mapping))
 
 
-def provenance_section(runs: Sequence[ModelRun], trainings: Mapping[str, TrainingRun]) -> str:
-    """Return where the results come from, by experiment, and what they cost."""
+def provenance_section(
+    runs: Sequence[ModelRun], trainings: Mapping[str, TrainingRun]
+) -> Iterator[str]:
+    """Yield how results were measured, where they come from, by experiment, and what they cost."""
+    yield "## How this was measured"
+    yield METHOD
     known = list(trainings.values())
-    parts = []
     for name in dict.fromkeys(run.experiment for run in runs):
         its_runs = [run for run in runs if run.experiment == name]
         facts = _facts(its_runs, list(trainings_of(its_runs, known).values()))
-        lines = [f"- {fact}: {escaped(value)}" for fact, value in facts.items()]
-        parts += [f"### {escaped(name)}", "\n".join(lines)]
+        yield f"### {escaped(name)}"
+        yield "\n".join(f"- {fact}: {escaped(value)}" for fact, value in facts.items())
     total = _cost(known)
-    return "\n\n".join(
-        [
-            *parts,
-            f"In all, each training counted once: {total['trainings']} trainings, "
-            f"{total['processor time']} of processor time. Experiments share the trainings of "
-            "their searches. Times of a search's trainings were taken while others ran beside.",
-        ]
+    yield (
+        f"In all, each training counted once: {total['trainings']} trainings, "
+        f"{total['processor time']} of processor time. Experiments share the trainings of "
+        "their searches. Times of a search's trainings were taken while others ran beside."
     )
 
 

@@ -16,8 +16,12 @@ from storage.store import Store
 from storage.trainings import Value
 from studies import figures
 from studies.figures import DrawnModel, Search
-from studies.figures.effects import Row
+from studies.figures.curves import curve, loss_curves
+from studies.figures.models import objective_against_seconds, objective_bars, seconds_bars
+from studies.figures.search import heat_map
 from studies.paper import experiment
+from studies.report.effects import effects_figure
+from studies.report.statistics import Estimate
 from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around
 
 PAPER = experiment()
@@ -66,41 +70,51 @@ PLAIN = [
 ]
 CURVES = [tuple(3 / (epoch + seed / 10) for epoch in range(1, 26)) for seed in range(10)]
 EFFECTS = [
-    Row(kind, name, value, value - 0.006, value + 0.007)
+    (kind, name, Estimate(value, value - 0.006, value + 0.007))
     for kind in ("MLP", "CNN", "ResNet", "LeNet")
     for name, value in (("weight sharing", -0.012), ("auxiliary loss", 0.031), ("both", 0.113))
 ]
 RATIOS = [
-    replace(row, value=1 + 20 * size, low=1 + 19 * size, high=1 + 21 * size)
-    for row, size in ((row, abs(row.value)) for row in EFFECTS)
+    (kind, name, Estimate(1 + 20 * size, 1 + 19 * size, 1 + 21 * size, neutral=1.0))
+    for kind, name, size in ((kind, name, abs(row.value)) for kind, name, row in EFFECTS)
 ]
-ONE_SEED = [replace(EFFECTS[0], low=None, high=None, group="")]
+ONE_SEED = [("", "weight sharing", Estimate(-0.012, None, None))]
+
+
+def effects(rows: Sequence[tuple[str, str, Estimate]]) -> Figure:
+    """With the words of the longest labels that a report has."""
+    if rows[0][2].neutral:
+        label = "training seconds over the unchanged model's (ratio, log scale)"
+        return effects_figure("What each change does to training time", label, rows)
+    label = "difference of mean test accuracy from the unchanged model"
+    return effects_figure("What each change does to test accuracy", label, rows)
+
 
 DRAWN: dict[str, Callable[[], Figure]] = {
-    "heat map": lambda: figures.heat_map(SEARCH, CELLS, CELLS[7]),
-    "heat map of one cell": lambda: figures.heat_map(SEARCH, CELLS[:1], None),
-    "heat map of none": lambda: figures.heat_map(replace(SEARCH, published=None), [], None),
-    "heat map of words": lambda: figures.heat_map(TREES, TREE_CELLS, TREE_CELLS[2]),
-    "alpha of none": lambda: figures.curve(ALPHA, "alpha", [], None),
-    "alpha": lambda: figures.curve(ALPHA, "alpha", ALPHA_CELLS, ALPHA_CELLS[-1]),
-    "learning rate": lambda: figures.curve(SEARCH, "learning_rate", CELLS[::5], CELLS[0]),
-    "words": lambda: figures.curve(WORDS, "kernel", WORD_CELLS, WORD_CELLS[0]),
-    "loss": lambda: figures.loss_curves("AuxsiameseResNet", CURVES),
-    "loss of one rerun and epoch": lambda: figures.loss_curves("MLP", [(0.7,)]),
-    "accuracies": lambda: figures.objective_bars(MODELS),
-    "accuracies of four groups": lambda: figures.objective_bars(FOUR),
-    "accuracy of one": lambda: figures.objective_bars(MODELS[-1:]),
-    "losses": lambda: figures.objective_bars(PLAIN),
-    "seconds": lambda: figures.seconds_bars(MODELS),
-    "seconds of one": lambda: figures.seconds_bars(MODELS[-1:]),
-    "effects": lambda: figures.objective_effects(EFFECTS, "accuracy"),
-    "effects of one seed": lambda: figures.objective_effects(ONE_SEED, "accuracy"),
-    "ratios": lambda: figures.seconds_effects(RATIOS),
-    "ratios of one": lambda: figures.seconds_effects(RATIOS[:1]),
-    "both": lambda: figures.objective_against_seconds(MODELS),
-    "both of four groups": lambda: figures.objective_against_seconds(FOUR),
-    "both of no groups": lambda: figures.objective_against_seconds(PLAIN),
-    "both of one": lambda: figures.objective_against_seconds(MODELS[:1]),
+    "heat map": lambda: heat_map(SEARCH, CELLS, CELLS[7]),
+    "heat map of one cell": lambda: heat_map(SEARCH, CELLS[:1], None),
+    "heat map of none": lambda: heat_map(replace(SEARCH, published=None), [], None),
+    "heat map of words": lambda: heat_map(TREES, TREE_CELLS, TREE_CELLS[2]),
+    "alpha of none": lambda: curve(ALPHA, "alpha", [], None),
+    "alpha": lambda: curve(ALPHA, "alpha", ALPHA_CELLS, ALPHA_CELLS[-1]),
+    "learning rate": lambda: curve(SEARCH, "learning_rate", CELLS[::5], CELLS[0]),
+    "words": lambda: curve(WORDS, "kernel", WORD_CELLS, WORD_CELLS[0]),
+    "loss": lambda: loss_curves("AuxsiameseResNet", CURVES),
+    "loss of one rerun and epoch": lambda: loss_curves("MLP", [(0.7,)]),
+    "accuracies": lambda: objective_bars(MODELS),
+    "accuracies of four groups": lambda: objective_bars(FOUR),
+    "accuracy of one": lambda: objective_bars(MODELS[-1:]),
+    "losses": lambda: objective_bars(PLAIN),
+    "seconds": lambda: seconds_bars(MODELS),
+    "seconds of one": lambda: seconds_bars(MODELS[-1:]),
+    "effects": lambda: effects(EFFECTS),
+    "effects of one seed": lambda: effects(ONE_SEED),
+    "ratios": lambda: effects(RATIOS),
+    "ratios of one": lambda: effects(RATIOS[:1]),
+    "both": lambda: objective_against_seconds(MODELS),
+    "both of four groups": lambda: objective_against_seconds(FOUR),
+    "both of no groups": lambda: objective_against_seconds(PLAIN),
+    "both of one": lambda: objective_against_seconds(MODELS[:1]),
 }
 
 
@@ -148,26 +162,24 @@ def test_each_cell_says_mean_and_deviation() -> None:
 def test_cells_without_a_result_say_why() -> None:
     states = ("DIVERGED", "FAIL", "RUNNING")
     cells = [*CELLS[3:], *map(lambda c, s: replace(c, state=s), CELLS[:3], states)]
-    assert {"diverged", "failed", "running"} <= set(
-        words(figures.heat_map(SEARCH, cells, CELLS[7]))
-    )
+    assert {"diverged", "failed", "running"} <= set(words(heat_map(SEARCH, cells, CELLS[7])))
 
 
 @pytest.mark.parametrize("is_minimized", [False, True])
 def test_a_place_of_several_cells_shows_the_best(is_minimized: bool) -> None:
     search = replace(TREES, is_minimized=is_minimized)
-    shown = words(figures.heat_map(search, TREE_CELLS[::-1], TREE_CELLS[2]))
+    shown = words(heat_map(search, TREE_CELLS[::-1], TREE_CELLS[2]))
     best = [0.865, 0.867, 0.825, 0.827] if is_minimized else [0.954, 0.956, 0.914, 0.916]
     assert [f"{mean:.3f}\n± 0.012" in shown for mean in best] == [True] * 4
     # Numbers grow upwards, words stand as in the grid.
-    axes = figures.heat_map(search, TREE_CELLS, None).axes[0]
+    axes = heat_map(search, TREE_CELLS, None).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["8", "4"]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["poly", "linear"]
 
 
 def test_the_winner_and_what_is_published_are_framed() -> None:
     best = CELLS[7].parameters
-    (axes, _) = figures.heat_map(SEARCH, CELLS, CELLS[7]).axes
+    (axes, _) = heat_map(SEARCH, CELLS, CELLS[7]).axes
     frames = {
         str(frame.get_label()): (round(frame.get_y() + 0.47), round(frame.get_x() + 0.47))
         for frame in axes.patches
@@ -185,7 +197,7 @@ def test_the_winner_and_what_is_published_are_framed() -> None:
 def test_numbers_stand_to_scale_where_there_is_room() -> None:
     def ticks(values: Sequence[Value]) -> list[float]:
         search = Search("Forest", {"rate": values})
-        axes = figures.curve(search, "rate", [], None).axes[0]
+        axes = curve(search, "rate", [], None).axes[0]
         return [float(tick) for tick in axes.get_xticks()]
 
     assert ticks([0, 1, 4]) == [0, 1, 4]
@@ -199,7 +211,7 @@ def test_numbers_stand_to_scale_where_there_is_room() -> None:
 def test_bars_are_as_long_as_ours_and_the_published_ones(
     models: list[DrawnModel], name: str
 ) -> None:
-    figure = figures.objective_bars(models) if name == "mean" else figures.seconds_bars(models)
+    figure = objective_bars(models) if name == "mean" else seconds_bars(models)
     (axes,) = figure.axes
     widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
     ours = [drawn.result.mean if name == "mean" else drawn.result.mean_seconds for drawn in models]
@@ -212,7 +224,7 @@ def test_bars_are_as_long_as_ours_and_the_published_ones(
 
 def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
     def looks(models: list[DrawnModel]) -> list[tuple[object, object]]:
-        (axes,) = figures.objective_against_seconds(models).axes
+        (axes,) = objective_against_seconds(models).axes
         points = [drawn.lines[0] for drawn in axes.containers]
         return [(point.get_color(), point.get_marker()) for point in points]
 
@@ -224,15 +236,15 @@ def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
 
 
 def test_effects_stand_where_their_values_and_intervals_are() -> None:
-    (axes,) = figures.objective_effects(EFFECTS, "accuracy").axes
-    for place, (row, drawn) in enumerate(zip(EFFECTS, axes.containers, strict=True)):
+    (axes,) = effects(EFFECTS).axes
+    for place, ((_, _, row), drawn) in enumerate(zip(EFFECTS, axes.containers, strict=True)):
         (point, _, (interval,)) = drawn.lines
         assert (*point.get_xdata(), *point.get_ydata()) == (row.value, place)
         (ends,) = interval.get_segments()
         assert list(ends[:, 0]) == pytest.approx([row.low, row.high])
     assert len({drawn.lines[0].get_color() for drawn in axes.containers}) == 4
-    assert {"+0.113", "LeNet: both"} <= set(words(figures.objective_effects(EFFECTS, "accuracy")))
-    assert "×1.62" in words(figures.seconds_effects(RATIOS))
+    assert {"+0.113", "LeNet: both"} <= set(words(effects(EFFECTS)))
+    assert "×1.62" in words(effects(RATIOS))
 
 
 def test_a_study_has_the_figures_of_its_stage(store: Store) -> None:

@@ -28,6 +28,10 @@ def read(store: Store) -> tuple[list[ModelRun], dict[str, ModelRun]]:
     return runs, headline(runs)
 
 
+def section(store: Store) -> str:
+    return "\n\n".join(replication_section(*read(store)))
+
+
 def by_model(store: Store) -> dict[str, Replication]:
     return {there.run.model: there for there in replications(*read(store))}
 
@@ -85,21 +89,21 @@ def test_reruns_that_trained_otherwise_do_not_count(
 def test_reruns_that_learned_nothing_are_counted(store: Store) -> None:
     experiment = small("published", search="published")
     Filled(store, experiment).model("AuxMLP", [0.86, 0.55, 0.87, 0.6])
-    runs, chosen = read(store)
-    assert "4 reruns (2 no better than guessing)" in replication_section(runs, chosen)
+    _, chosen = read(store)
+    assert "4 reruns (2 no better than guessing)" in section(store)
     assert "| AuxMLP | 0.720 ± 0.169 | 0.856 ± 0.011 | -0.136 | ‡¶ |" in headline_table(chosen)
 
 
 def test_a_model_that_was_only_rerun_is_there(store: Store) -> None:
     rerun(store, 0.858)
     assert list(by_model(store)) == ["AuxMLP"]
-    assert "winner" not in replication_section(*read(store))
+    assert "winner" not in section(store)
 
 
 def test_of_a_large_difference_the_section_says_what_is_left_at_the_published_settings(
     filled: Filled,
 ) -> None:
-    text = replication_section(*read(filled.store))
+    text = section(filled.store)
     assert "| SiameseMLP | 0.005, 8 | 0.005, 8 | 2 repeats of a cell | 0.881 ± 0.001 |" in text
     assert [line for line in text.splitlines() if line.startswith("**")] == [
         "**SiameseMLP**: our winner, 0.001, 16, is +0.040 from what is published. In the cell "
@@ -108,11 +112,11 @@ def test_of_a_large_difference_the_section_says_what_is_left_at_the_published_se
         "0.005, 16, 0 ours is +0.025 from it, within 0.03.",
     ]
     rerun(filled.store, 0.870)
-    text = replication_section(*read(filled.store))
+    text = section(filled.store)
     assert "At the published settings ours is +0.014 from it" in text
 
 
 def test_validation_values_are_not_set_beside_published_ones(store: Store) -> None:
     filled = Filled(store, small("validation", select_on="validation"))
     filled.model("SiameseMLP", around(0.887))
-    assert "No training was at published parameters" in replication_section(*read(store))
+    assert "No training was at published parameters" in section(store)

@@ -1,11 +1,13 @@
 """Reports on experiments other than the paper's."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from typer.testing import CliRunner
 
 from storage.store import Store
+from studies.experiment.stage import Stage
 from studies.report import __main__ as command
 from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family
 
@@ -47,6 +49,17 @@ def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path
         "validation_loss",
     ]  # fmt: skip
     assert len(rows) == 2 * (2 * (6 + 1) + 4)
+
+
+def test_a_figure_is_that_of_its_stage_where_names_begin_alike(
+    store: Store, tmp_path: Path
+) -> None:
+    first, second = FOREST.stages
+    stages = (Stage("shape-first", **first.grid), Stage("shape", **second.grid))
+    Filled(store, replace(FOREST, stages=stages), BEST_TREE).model("Forest", around(0.4))
+    text = report(store, tmp_path)
+    assert "![Forest, shape-first](figures/Forest-shape-first-heat-map.png)" in text
+    assert text.count("![Forest, shape](figures/Forest-shape-curve.png)") == 1
 
 
 def report(store: Store, folder: Path) -> str:

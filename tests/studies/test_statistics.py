@@ -6,17 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from studies.report.gaps import Gap, paired_gap, unpaired_gap
 from studies.report.statistics import (
     RESAMPLES,
     Estimate,
-    Gap,
     difference,
     holm,
-    paired_gap,
     ratio,
     signed_rank,
     smallest_p,
-    unpaired_gap,
 )
 
 NOISE = np.random.default_rng(7).normal(0, 0.01, (4, 10))
