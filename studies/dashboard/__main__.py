@@ -1,17 +1,15 @@
 """Watch the studies in a browser: `python -m studies.dashboard`."""
 
 import errno
-import json
-from collections.abc import Iterable
+import logging
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Annotated
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.simple_server import make_server
 
 import typer
 
 from storage.urls import DEFAULT_STORAGE, artifact_folder
+from studies.dashboard.server import Requests, Server, only_reads_from_here
 from studies.display.errors import UsageError
 from studies.display.exit_codes import exit_codes, interruptible
 
@@ -40,12 +38,6 @@ def dashboard(
             server.serve_forever()
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    """Answers each request in a thread of its own."""
-
-    daemon_threads = True
-
-
 def make(storage: str, port: int, artifacts: Path) -> Server:
     """Listen on loopback for requests to the dashboard of a store, with figures from `artifacts`.
 
@@ -58,32 +50,14 @@ def make(storage: str, port: int, artifacts: Path) -> Server:
 
     from storage.store import open_viewer
 
+    # It prints a traceback for every question that makes no sense.
+    logging.getLogger("optuna_dashboard").setLevel(logging.CRITICAL)
     pages = wsgi(open_viewer(storage), artifact_store=FileSystemArtifactStore(artifacts))
     try:
-        return make_server(HOST, port, only_reads(pages), Server, _Silent)
+        return make_server(HOST, port, only_reads_from_here(pages), Server, Requests)
     except OSError as error:
         reason = "in use" if error.errno == errno.EADDRINUSE else f"not free ({error.strerror})"
         raise UsageError(f"port {port} is {reason}: give another with --port") from error
-
-
-def only_reads(pages: WSGIApplication) -> WSGIApplication:
-    """Refuse every request that could change something.
-
-    The store refuses writes by itself, but optuna-dashboard deletes the files of figures first.
-    """
-
-    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            return pages(environ, start_response)
-        start_response("403 Forbidden", [("Content-Type", "application/json")])
-        return [json.dumps({"reason": "this dashboard is read-only"}).encode()]
-
-    return answer
-
-
-class _Silent(WSGIRequestHandler):
-    def log_message(self, format: str, *arguments: object) -> None:
-        """Print nothing: open pages ask every few seconds."""
 
 
 if __name__ == "__main__":
