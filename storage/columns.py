@@ -1,5 +1,6 @@
 """Which hyper-parameters, settings and numbers `training_runs` holds: every experiment's own."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -39,8 +40,21 @@ _ROLE_AFTER = {"model": "parameter", "seed": "setting", "status": "number", "sta
 Columns = Mapping[str, Mapping[str, str]]
 """Kinds of columns by name, by role; names are in the order of their first appearance."""
 
+_FORMULA = re.compile("'*[=+\\-@\\t\\r]")
+
 Wanted = Mapping[tuple[str, str], str]
 """Kinds of columns by role and name, in the order in which they are to be made."""
+
+
+def csv_cell(value: object) -> object:
+    """Return what a published file has of a value: no word in it may be a spreadsheet's formula."""
+    is_formula = isinstance(value, str) and _FORMULA.match(value)
+    return f"'{value}" if is_formula else value
+
+
+def csv_word(cell: str) -> str:
+    """Return the word that a published file has as `cell`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def read_columns(connection: Connection) -> Columns:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from storage.columns import FIXED, ROLES, Value, require_names, roles_by_place
+from storage.columns import FIXED, ROLES, Value, csv_word, require_names, roles_by_place
 from storage.commands import exit_code
 from storage.errors import BadName, BadTrainings
 from storage.lock import store_lock
@@ -73,12 +73,12 @@ def _training(row: Mapping[str, str], roles: Mapping[str, str], place: str) -> T
             elif role == "setting":
                 given[role][name] = None
         words = ("fingerprint", "model", "status", "host", "started_at")
-        fields: dict[str, Any] = {name: row[name] for name in words}
+        fields: dict[str, Any] = {name: csv_word(row[name]) for name in words}
         fields |= {field: given[role] for role, field in ROLES.items()}
         run = TrainingRun(
             **fields,
             seed=_count(row["seed"]),
-            data=row["data"] or None,
+            data=csv_word(row["data"]) or None,
             train_seconds=_number(row["train_seconds"], least=0),
             cpu_seconds=_number(row["cpu_seconds"], least=0),
             threads=_count(row["threads"]),
@@ -98,7 +98,7 @@ def _value(text: str) -> Value:
     """Return a parameter or a setting as what it looks like: an integer, a number or a word."""
     if re.fullmatch(_INTEGER, text):
         return int(text)
-    return _number(text) if re.fullmatch(_NUMBER, text, re.IGNORECASE) else text
+    return _number(text) if re.fullmatch(_NUMBER, text, re.IGNORECASE) else csv_word(text)
 
 
 def _number(text: str, least: float = -math.inf) -> float:

@@ -9,10 +9,10 @@ from typing import Any
 from storage.cells import DECIDED
 from storage.queries import GridCell, ModelResult
 from storage.trainings import Value
+from studies.display.markdown import Markdown, document, escaped, table
 from studies.display.words import (
     cell_text,
     edges,
-    markdown_table,
     measured_figures,
     plus_minus,
     published_figures,
@@ -32,7 +32,8 @@ def search_note(
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
-    `trial` is a link to the trial of the best cell, `start` a sentence on the parent study.
+    `trial` is a link to the trial of the best cell, `start` a sentence on the parent study, both in
+    Markdown.
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
@@ -41,13 +42,16 @@ def search_note(
     done = sum(states[state] for state in DECIDED)
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
-    parts = [
+    what = (
         f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
-        f"{study.pairs} {experiment.objective}{bound} decides.{start}",
+        f"{study.pairs} {experiment.objective}{bound} decides."
+    )
+    parts = [
+        Markdown(escaped(what) + start),
         f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, cells)} {_next(study)}",
     ]
     if best is None or best.mean is None:
-        return "\n\n".join(parts)
+        return document(parts)
     published = _published(experiment, study.model)
     mean = plus_minus(best.mean, best.deviation, 3)
     rows = _parameters(best.parameters, published)
@@ -55,29 +59,33 @@ def search_note(
     if best.dead:
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
-    parts.append(_table((f"{title}: {trial}", *TITLES), rows))
+    parts.append(_table((Markdown(f"{title}: {trial}"), *TITLES), rows))
     at_the_end = list(edges(study.grid, best.parameters))
     if at_the_end:
         parts.append(
             f"⚠ **This cell lies on the grid's edge** ({', '.join(at_the_end)} that was tried): "
             "a better one may lie beyond."
         )
-    return "\n\n".join(parts)
+    return document(parts)
 
 
 def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, start: str) -> str:
     """Return the note of reruns, with the results of all models of the experiment so far.
 
-    `dead` of the reruns ended no better than guessing; `start` is a sentence on the parent study.
+    `dead` of the reruns ended no better than guessing; `start` is a sentence on the parent study in
+    Markdown.
     """
     experiment, seeds = study.experiment, study.grid["seed"]
     result = next((result for result in results if result.model == study.model), None)
     done = result.reruns if result else 0
     is_winner = experiment.search != "published"
-    parts = [
+    what = (
         f"Trains {'the winner' if is_winner else 'this model at the published parameters'} afresh "
         f"on seeds {seeds[0]} to {seeds[-1]}, one at a time with all cores, to measure its "
-        f"{experiment.objective} and its training time.{start}",
+        f"{experiment.objective} and its training time."
+    )
+    parts = [
+        Markdown(escaped(what) + start),
         f"**{done} of {len(seeds)} reruns done.** {_next(study)}",
     ]
     if dead:
@@ -102,10 +110,10 @@ def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, star
             of_all.append((result.model, *chain.from_iterable(pairs)))
         titles = ("model", f"test {experiment.objective}", "published", "seconds", "published")
         parts += [f"Models of experiment {experiment.name} so far:", _table(titles, of_all)]
-    return "\n\n".join(parts)
+    return document(parts)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
     """Return a table in Markdown, without columns of published results where there are none."""
     shown = [
         number
@@ -113,7 +121,7 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         if title != "published" or any(row[number] for row in rows)
     ]
     lines = [[line[number] for number in shown] for line in (titles, *rows)]
-    return markdown_table(lines[0], lines[1:], GAP)
+    return table(lines[0], lines[1:], GAP)
 
 
 def _published(experiment: Experiment, model: str) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """Notes and figures of studies, as optuna-dashboard shows them while a run goes on."""
 
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from optuna.trial import TrialState
 from storage.queries import GridCell, best_cell, grid_cells, model_results
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
+from studies.display.markdown import escaped
 from studies.experiment.study import GridStudy
 
 SECONDS_BETWEEN_NOTES = 5.0
@@ -71,7 +73,7 @@ class Board:
         from optuna_dashboard.artifact import get_artifact_path
 
         pictures = [
-            f"![{Path(name).stem}]({get_artifact_path(study, identifier)})"
+            f"![{escaped(Path(name).stem)}]({get_artifact_path(study, identifier)})"
             for name, identifier in sorted(attached(study, self._folder).items())
         ]
         return "\n\n".join([self._text(grid, study), *pictures])
@@ -88,10 +90,15 @@ class Board:
 
 def attached(study: Study, folder: Path) -> dict[str, str]:
     """Return the ids of a study's artifacts by file name, without those whose files are gone."""
+    return {name: file for name, file in _known(study).items() if (folder / file).is_file()}
+
+
+def _known(study: Study) -> dict[str, str]:
+    """Return the ids of a study's artifacts by file name; an id that is a path is none."""
     return {
         meta.filename: meta.artifact_id
         for meta in get_all_artifact_meta(study)
-        if (folder / meta.artifact_id).is_file()
+        if re.fullmatch(r"[0-9a-fA-F-]+", meta.artifact_id)
     }
 
 
@@ -100,8 +107,10 @@ def attach(study: Study, folder: Path, name: str, content: bytes) -> None:
 
     Its id, and so its URL, stays the same. Raises OSError where `folder` cannot be written.
     """
+    from studies.figures import file_name
+
     folder.mkdir(parents=True, exist_ok=True)
-    known = {meta.filename: meta.artifact_id for meta in get_all_artifact_meta(study)}
+    name, known = file_name(name), _known(study)
     with tempfile.TemporaryDirectory(dir=folder) as unfinished:
         file = Path(unfinished) / name
         file.write_bytes(content)
@@ -147,7 +156,7 @@ def _trial_of(study: Study, best: GridCell | None) -> str:
 
 
 def _link(study: int, trial: int, text: str) -> str:
-    return f"[{text}](/dashboard/studies/{study}/trials?numbers={trial})"
+    return f"[{escaped(text)}](/dashboard/studies/{study}/trials?numbers={trial})"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Numbers, time spans, cells, names and tables as people read them."""
+"""Numbers, time spans, cells and names as people read them."""
 
 import difflib
 import re
@@ -83,13 +83,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     lower = {known_name.lower(): known_name for known_name in known}
     nearest = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0)
     return f"did you mean {lower[nearest[0]]}?" if nearest else ""
-
-
-def markdown_table(titles: Sequence[str], rows: Iterable[Sequence[str]], gap: str = " | ") -> str:
-    """Return a table in Markdown, its first column to the left and all others to the right."""
-    lines = [f"| {gap.join(cells)} |" for cells in (titles, *rows)]
-    lines.insert(1, f"|---{'|---:' * (len(titles) - 1)}|")
-    return "\n".join(lines)
 
 
 def edges(grid: Mapping[str, Sequence[Value]], parameters: Mapping[str, Value]) -> Iterator[str]:

@@ -3,9 +3,10 @@
 Readable for colour-blind people and in greyscale. Published results stand beside ours.
 """
 
-from studies.figures.files import figures_of, model_figures, search_figures
+from studies.figures.files import figures_of, file_name, model_figures, search_figures
 from studies.figures.models import DrawnModel
 from studies.figures.search import Search
 from studies.figures.style import png
 
-__all__ = ["DrawnModel", "Search", "figures_of", "model_figures", "png", "search_figures"]
+__all__ = ["DrawnModel", "Search", "figures_of", "file_name", "model_figures", "png"]
+__all__ += ["search_figures"]

@@ -1,5 +1,6 @@
 """Which figures a study has, by the names of their files."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from matplotlib.figure import Figure
@@ -76,6 +77,11 @@ def model_figures(models: Sequence[DrawnModel]) -> Iterator[tuple[str, Figure]]:
         if any(model.result.mean_seconds for model in models):
             yield "seconds.png", seconds_bars(models)
             yield f"{objective}-against-seconds.png", objective_against_seconds(models)
+
+
+def file_name(name: str) -> str:
+    """Return a name that stays in its folder: names of a store may hold anything, such as `../`."""
+    return re.sub(r"[^\w.+=,-]", lambda sign: f"~{ord(sign[0]):x}", name)
 
 
 def _differ_in(cell: GridCell, other: GridCell) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from storage.trainings import TrainingRun
+from studies.display.markdown import bullets, document
 from studies.display.words import listed
 from studies.report.choice import incomplete
 from studies.report.contrasts import comparisons, pairs_section
@@ -36,7 +37,7 @@ def compose(
     pictures = Pictures()
     paragraphs = [
         f"# {title}",
-        "\n".join(f"- {sentence}" for sentence in sentences),
+        bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
         *replication_section(runs, chosen),
@@ -46,7 +47,7 @@ def compose(
         *settings_section(runs, trainings),
         *provenance_section(runs, trainings),
     ]
-    markdown = "\n\n".join(paragraphs) + "\n"
+    markdown = document(paragraphs) + "\n"
     return sentences, {
         **pictures,
         "training_runs.csv": csv_of(runs, known),

@@ -108,7 +108,7 @@ def pairs_section(tests: Sequence[Contrast], objective: str) -> Iterator[str]:
         yield f"**{group}**"
         yield from _tests([test for test in tests if test.group == group], objective)
     if groups:
-        yield folded(f"All {len(tests)} pairs", "\n\n".join(_tests(tests, objective)))
+        yield folded(f"All {len(tests)} pairs", _tests(tests, objective))
     else:
         yield from _tests(tests, objective)
 

@@ -99,7 +99,7 @@ def _mixture(chosen: Mapping[str, ModelRun]) -> str:
             for name in differences(run, first)
         ]
         text += (
-            f" Experiment `{run.experiment}` differs from `{first.experiment}` in "
+            f" Experiment {run.experiment} differs from {first.experiment} in "
             f"{', '.join(differing) or 'name'}."
         )
     return text

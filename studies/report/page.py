@@ -5,13 +5,15 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
+from studies.display import markdown
 from studies.display.errors import UsageError
-from studies.display.words import markdown_table
-from studies.figures import png
+from studies.display.markdown import Markdown, document, escaped
+from studies.figures import file_name, png
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -28,13 +30,12 @@ summary { cursor: pointer; margin: 0.3rem 0; font-weight: 600; }
 """
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
     """Return a table of text, then numbers; what is not known, None, is shown as `-`."""
-    cells = [list(map(escaped, _texts(row))) for row in rows]
-    return markdown_table(list(map(escaped, titles)), cells)
+    return markdown.table(titles, map(_texts, rows))
 
 
-def table_of_known(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table_of_known(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Markdown:
     """Return a table without the columns in which every place is empty, `-`."""
     columns = zip(titles, *map(_texts, rows), strict=True)
     known = [column for column in columns if set(column[1:]) != {"-"}]
@@ -46,26 +47,21 @@ def _texts(row: Sequence[object]) -> list[str]:
     return ["-" if cell is None else str(cell) for cell in row]
 
 
-def escaped(text: str) -> str:
-    """Return text that is shown as it is: names of machines may hold anything."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), ("|", "&#124;")):
-        text = text.replace(character, entity)
-    return text
-
-
-def folded(title: str, content: str) -> str:
-    """Return a part that is shown when its title is chosen."""
-    return f"<details>\n<summary>{title}</summary>\n\n{content}\n\n</details>"
+def folded(title: str, content: Iterable[str]) -> Markdown:
+    """Return paragraphs that are shown when their title is chosen."""
+    return Markdown(
+        f"<details>\n<summary>{escaped(title)}</summary>\n\n{document(content)}\n\n</details>"
+    )
 
 
 class Pictures(dict[str, bytes]):
     """The figures of a report, PNG files by the names in its text."""
 
-    def shown(self, text: str, name: str, figure: Figure) -> str:
+    def shown(self, text: str, name: str, figure: Figure) -> Markdown:
         """Keep a figure; return what shows it in the text."""
-        file = f"figures/{name}"
+        file = f"figures/{file_name(name)}"
         self[file] = png(figure)
-        return f"![{text}]({file})"
+        return Markdown(f"![{escaped(text)}]({file})")
 
 
 def probability(value: float | None) -> str | None:
@@ -80,12 +76,12 @@ def without_marks(sentence: str) -> str:
     return sentence.replace("**", "")
 
 
-def html_page(markdown: str, title: str, pictures: Mapping[str, bytes]) -> bytes:
+def html_page(text: str, title: str, pictures: Mapping[str, bytes]) -> bytes:
     """Render Markdown as a page that holds its pictures."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
-    tokens = parser.parse(markdown)
+    tokens = parser.parse(text)
     for token in (child for block in tokens for child in block.children or ()):
-        name = str(token.attrs.get("src"))
+        name = unquote(str(token.attrs.get("src")))
         if token.type == "image" and name in pictures:
             data = base64.b64encode(pictures[name]).decode()
             token.attrs["src"] = f"data:image/png;base64,{data}"

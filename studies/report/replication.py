@@ -95,13 +95,13 @@ def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]
     known = list(replications(runs, chosen))
     if not known:
         yield (
-            "No training was at published parameters: an experiment with `--search published` "
+            "No training was at published parameters: an experiment with --search published "
             "reruns them."
         )
         return
     yield (
         "What our trainings gave at the published parameters: in reruns of just these "
-        "(`--search published`), or else in the cell of our search that is nearest to them. "
+        "(--search published), or else in the cell of our search that is nearest to them. "
         "± is the standard deviation, for the difference the standard error (s.e.)."
     )
     titles = (

@@ -62,7 +62,7 @@ def searches_section(
             )
         ]
         if shown:
-            yield folded(f"{run.model}: figures of its search", "\n\n".join(shown))
+            yield folded(f"{run.model}: figures of its search", shown)
 
 
 def _dead_ones(run: ModelRun) -> str:

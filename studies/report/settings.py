@@ -67,8 +67,8 @@ def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> Iterator
     )
     for field, pairs in known:
         usual, variant = pairs[0]
-        yield f"### `{variant.experiment}` beside `{usual.experiment}`"
-        yield MEANING.get(field, f"These experiments differ in `{field}` alone.")
+        yield f"### {variant.experiment} beside {usual.experiment}"
+        yield MEANING.get(field, f"These experiments differ in {field} alone.")
         yield _table(field, pairs, trainings)
 
 

@@ -1,15 +1,16 @@
 """The trainings behind a report, and where its results come from."""
 
 import csv
-import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import SimpleNamespace
 
+from storage.columns import csv_cell
 from storage.trainings import TrainingRun
+from studies.display.markdown import bullets
 from studies.display.words import duration
 from studies.experiment.stage import RERUN
-from studies.report.page import escaped
 from studies.report.runs import ModelRun
 from studies.report.statistics import RESAMPLES
 
@@ -54,15 +55,17 @@ def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
         "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
         "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
     ]  # fmt: skip
-    file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, header, lineterminator="\n")
-    writer.writeheader()
+    rows: list[Mapping[str, object]] = [dict(zip(header, header, strict=True))]
     for run in trainings:
         fixed = {name: getattr(run, name) for name in header if hasattr(run, name)}
         curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
         shown = {"loss_curve": json.dumps(curve), "rerun_of": studies.get(run.fingerprint)}
-        writer.writerow({**fixed, **run.settings, **run.parameters, **run.numbers, **shown})
-    return file.getvalue().encode()
+        rows.append({**fixed, **run.settings, **run.parameters, **run.numbers, **shown})
+    # A carriage return in a word is quoted only where one ends the lines.
+    line = SimpleNamespace(write=lambda text: text.removesuffix("\r\n") + "\n")
+    writer = csv.DictWriter(line, header)
+    lines = [writer.writerow({k: csv_cell(value) for k, value in row.items()}) for row in rows]
+    return "".join(lines).encode()
 
 
 def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
@@ -79,8 +82,8 @@ def provenance_section(
     for name in dict.fromkeys(run.experiment for run in runs):
         its_runs = [run for run in runs if run.experiment == name]
         facts = _facts(its_runs, list(trainings_of(its_runs, known).values()))
-        yield f"### {escaped(name)}"
-        yield "\n".join(f"- {fact}: {escaped(value)}" for fact, value in facts.items())
+        yield f"### {name}"
+        yield bullets(f"{fact}: {value}" for fact, value in facts.items())
     total = _cost(known)
     yield (
         f"In all, each training counted once: {total['trainings']} trainings, "

@@ -10,7 +10,6 @@ from studies.display.words import (
     duration,
     edges,
     listed,
-    markdown_table,
     number_text,
     plus_minus,
     without_password,
@@ -89,16 +88,13 @@ def test_a_mistyped_name_is_told_the_nearest(name: str, hint: str) -> None:
     assert did_you_mean(name, []) == ""
 
 
-def test_lists_and_tables() -> None:
+def test_lists() -> None:
     assert [listed(["a", "b", "c"][:count]) for count in range(4)] == [
         "",
         "a",
         "a and b",
         "a, b and c",
     ]
-    assert markdown_table(("model", "mean"), [("MLP", "0.8")]) == (
-        "| model | mean |\n|---|---:|\n| MLP | 0.8 |"
-    )
 
 
 @pytest.mark.parametrize(
