@@ -5,16 +5,23 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna_dashboard import save_note
 from playwright.sync_api import Page, sync_playwright
 
 from storage.queries import grid_cells
 from storage.reader import open_reader
+from storage.store import open_store
+from studies.dashboard.__main__ import HOST, make
+from studies.display.markdown import document, table
+from tests.support.hostile import WORDS
 
 CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = Path(__file__).parents[3] / "test-output"
@@ -145,6 +152,29 @@ def test_nothing_can_be_deleted(page: Page, address: str, folder: Path) -> None:
         assert "read-only" in answer.json()["reason"]
     assert page.request.get(study).json()["name"] == "short/SiameseMLP/lr-batch"
     assert sorted((folder / "studies-artifacts").iterdir()) == files
+
+
+def test_a_note_shows_any_text_as_it_is(page: Page, tmp_path: Path) -> None:
+    """The dashboard makes links of what looks like one, and shows pictures of other places."""
+    url = f"sqlite:///{tmp_path / 'evil.db'}"
+    with open_store(url) as store:
+        study = optuna.create_study(study_name="evil", storage=store.optuna)
+        save_note(
+            study,
+            document(
+                [f"a {word} b" for word in WORDS] + [table(["c"], [[word] for word in WORDS])]
+            ),
+        )
+    with make(url, 0, tmp_path) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://{HOST}:{server.server_port}/dashboard/studies/1/note")
+        page.get_by_text("a <script>alert(1)</script> b").wait_for()
+        note = page.locator("p", has_text="onerror").locator("..")
+        shown = [text.replace("\u2060", "") for text in note.locator("p").all_text_contents()]
+        assert shown == [f"a {' '.join(word.splitlines())} b" for word in WORDS]
+        assert note.locator("td").count() == len(WORDS)
+        assert note.locator("a, img, em, strong, del, code, h1, li, sup").count() == 0
+        server.shutdown()
 
 
 def test_the_run_goes_on_and_ends_in_good_order(writing: "subprocess.Popen[str]") -> None:
