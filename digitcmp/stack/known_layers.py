@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from digitcmp.networks.architectures import Residual
-from digitcmp.networks.branches import Network, OneBranch, TwoBranch
+from digitcmp.networks import Network, OneBranch, Residual, TwoBranch
 from digitcmp.stack.winograd_rows import SIZE
 
 

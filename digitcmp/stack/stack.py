@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from digitcmp.data.pairs import PairSet
-from digitcmp.networks.branches import TwoBranch
+from digitcmp.networks import TwoBranch
 from digitcmp.stack.known_layers import require_known, trunks_of
 from digitcmp.stack.layers import Linear, positive_part
 from digitcmp.stack.pairs import Logits, StackedPairs, targets

@@ -6,7 +6,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor, nn
 
-from digitcmp.networks.architectures import Residual as ResidualBlock
+from digitcmp.networks import Residual as ResidualBlock
 from digitcmp.stack.batch_norm import BatchNorm
 from digitcmp.stack.known_layers import UnknownNetwork, kind, kinds, layers_of
 from digitcmp.stack.layers import Chain, Flatten, Layer, Linear, ReLU
