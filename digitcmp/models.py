@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from digitcmp.networks.branches import Network
+    from digitcmp.networks import Network
 
 
 METHODS = {"MLP": 1, "CNN": 2, "ResNet": 2}
@@ -81,8 +81,7 @@ def build(name: str) -> "Network":
     They are drawn from PyTorch's global generator: seed it first. Raises KeyError for a name that
     is not in `MODELS`.
     """
-    from digitcmp.networks.architectures import ARCHITECTURES
-    from digitcmp.networks.branches import assemble
+    from digitcmp.networks import ARCHITECTURES, assemble
 
     spec = MODELS[name]
     return assemble(ARCHITECTURES[spec.architecture], spec.two_branches, spec.weight_sharing)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from digitcmp.data.pairs import PooledDigits
-    from digitcmp.networks.branches import Architecture
+    from digitcmp.networks import Architecture
 
 PAIRS = 1000
 """Pairs that a seed draws for training, and as many for validation and test."""
@@ -231,7 +231,7 @@ def variants_of(
 
 
 def _variants(name: str, architecture: "Architecture", code: str, paper: Experiment) -> Experiment:
-    from digitcmp.networks.branches import assemble
+    from digitcmp.networks import assemble
 
     epochs, auxiliary = int(paper.settings["epochs"]), str(paper.settings["auxiliary"])
     trainings = []

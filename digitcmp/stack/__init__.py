@@ -9,9 +9,9 @@ It refuses networks that it does not know exactly. `tests/digitcmp/test_stack.py
 to autograd on `digitcmp.models.build`.
 """
 
-from digitcmp.stack.adam import Adam
 from digitcmp.stack.known_layers import UnknownNetwork
 from digitcmp.stack.pairs import Batch, Logits, StackedPairs, concatenate, targets
+from digitcmp.stack.parameters import Adam
 from digitcmp.stack.stack import Stack
 
 __all__ = [

@@ -3,9 +3,7 @@
 import torch
 from torch import Tensor
 
-from digitcmp.stack.layers import Weight
-
-aten = torch.ops.aten
+from digitcmp.stack.layers import Weight, aten
 
 EPSILON, MOMENTUM = 1e-5, 0.1
 """PyTorch's own: what is added to a variance, and what part of a running one each batch gives."""

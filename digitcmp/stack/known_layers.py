@@ -7,11 +7,10 @@ here: with another option, in a subclass or with a hook, it would silently give 
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from digitcmp.networks.architectures import Residual
-from digitcmp.networks.branches import Network, OneBranch, TwoBranch
-from digitcmp.stack.winograd_rows import SIZE
+from digitcmp.networks import Network, OneBranch, Residual, TwoBranch
+from digitcmp.stack.winograd import SIZE
 
 
 class UnknownNetwork(TypeError):
@@ -26,14 +25,35 @@ def require_known(models: Sequence[nn.Module]) -> list[Network]:
     of a trunk that both branches share.
     """
     networks = [_network(model) for model in models]
-    trunks = [trunk for network in networks for trunk in trunks_of(network)]
-    heads = [network.head for network in networks]
-    kinds_of_networks = {(type(network), len(trunks_of(network))) for network in networks}
-    if any(len(alike) > 1 for alike in (
-        kinds_of_networks, set(map(_description, trunks)), set(map(_description, heads)),
-    )):  # fmt: skip
+    kinds = {(type(network), len(trunks_of(network))) for network in networks}
+    trunks = {_description(trunk) for network in networks for trunk in trunks_of(network)}
+    heads = {_description(network.head) for network in networks}
+    if any(len(alike) > 1 for alike in (kinds, trunks, heads)):
         raise UnknownNetwork("networks, or trunks of one, that differ in their layers")
     return networks
+
+
+def trunks_of(model: Network) -> list[nn.Module]:
+    """Return the trunks of a network, each once."""
+    if isinstance(model, OneBranch):
+        return [model.trunk]
+    return [model.first] if model.first is model.second else [model.first, model.second]
+
+
+def layers_of(part: nn.Module) -> list[nn.Module]:
+    """Return the layers of a trunk or a head in order; one that is used twice is there twice.
+
+    Raises UnknownNetwork where one is not known.
+    """
+    layers = [part]
+    if type(part) is nn.Sequential:
+        _require_plain(part)
+        layers = list(part)
+    for layer in layers:
+        _require_plain(layer)
+        if not _is_known(layer):
+            raise UnknownNetwork(f"a layer {layer}")
+    return layers
 
 
 def _network(model: nn.Module) -> Network:
@@ -43,7 +63,7 @@ def _network(model: nn.Module) -> Network:
     parts = [*trunks_of(model), model.head]
     if isinstance(model, TwoBranch):
         parts.append(model.comparison)
-        if kind(model.comparison) != "linear":
+        if list(map(type, layers_of(model.comparison))) != [nn.Linear]:
             raise UnknownNetwork(f"a comparison by {model.comparison}")
     parameters = [
         parameter
@@ -63,86 +83,51 @@ def _network(model: nn.Module) -> Network:
 
 def _description(part: nn.Module) -> tuple[object, ...]:
     """Describe all of a trunk or a head but the values of its parameters."""
-    layers = layers_of(part)
-    shapes = tuple(parameter.shape for parameter in part.parameters())
-    return (*kinds(layers), *map(str, layers), *shapes)
+    shapes = (parameter.shape for parameter in part.parameters())
+    return (*map(str, layers_of(part)), *shapes)
 
 
-def trunks_of(model: Network) -> list[nn.Module]:
-    """Return the trunks of a network, each once."""
-    if isinstance(model, OneBranch):
-        return [model.trunk]
-    return [model.first] if model.first is model.second else [model.first, model.second]
-
-
-def layers_of(part: nn.Module) -> list[nn.Module]:
-    """Return the layers of a trunk or a head in order; one that is used twice is there twice."""
-    if type(part) is not nn.Sequential:
-        return [part]
-    _require_plain(part)
-    return list(part)
-
-
-def kind(layer: nn.Module) -> str:
-    """Name the layer of the stack that stands for `layer`. Raises UnknownNetwork."""
-    _require_plain(layer)
+def _is_known(layer: nn.Module) -> bool:
     # Exactly these types: a subclass may do anything.
     match type(layer), layer:
-        case nn.Linear, nn.Linear(bias=nn.Parameter()):
-            return "linear"
-        case nn.ReLU, _:
-            return "ReLU"
+        case (nn.Linear, nn.Linear(bias=nn.Parameter())) | (nn.ReLU, _):
+            return True
         case nn.Flatten, nn.Flatten(start_dim=1, end_dim=-1):
-            return "flatten"
+            return True
         case nn.MaxPool2d, nn.MaxPool2d(
             kernel_size=2, stride=2, padding=0, dilation=1, return_indices=False, ceil_mode=False
         ):
-            return "max-pooling"
+            return True
         case nn.AvgPool2d, nn.AvgPool2d(
             kernel_size=int(size), stride=stride, padding=0, ceil_mode=False, divisor_override=None
-        ) if stride == size <= SIZE:
-            return "average-pooling"
+        ):
+            return bool(stride == size <= SIZE)
         case nn.BatchNorm2d, nn.BatchNorm2d(
-            eps=1e-5, momentum=0.1, affine=True, track_running_stats=True
-        ) if _is_fresh(layer):
-            return "batch normalisation"
-        case nn.Conv2d, nn.Conv2d(
-            kernel_size=(3, 3), stride=(1, 1), dilation=(1, 1), groups=1, padding_mode="zeros",
-            bias=nn.Parameter(),
+            eps=1e-5, momentum=0.1, affine=True, track_running_stats=True,
+            running_mean=Tensor() as mean, running_var=Tensor() as variance,
         ):  # fmt: skip
-            if layer.padding in ((0, 0), (1, 1)):
-                return "convolution" if layer.padding == (0, 0) else "padded convolution"
-        case _ if type(layer) is Residual and _is_residual(layer):
-            return "residual"
-    raise UnknownNetwork(f"a layer {layer}")
-
-
-def kinds(layers: Sequence[nn.Module]) -> list[str]:
-    """Name the layers of the stack that stand for `layers`. Raises UnknownNetwork."""
-    return [kind(layer) for layer in layers]
+            # Training begins with these.
+            return not mean.any() and not (variance - 1).any()
+        case nn.Conv2d, nn.Conv2d(
+            kernel_size=(3, 3), stride=(1, 1), padding=(0, 0) | (1, 1), dilation=(1, 1), groups=1,
+            padding_mode="zeros", bias=nn.Parameter(),
+        ):  # fmt: skip
+            return True
+        case _ if type(layer) is Residual:
+            return _is_residual(layer)
+    return False
 
 
 def _is_residual(block: Residual) -> bool:
-    """Whether a block has the paper's layers, and as many channels all through."""
-    layers = layers_of(block.convolutions)
-    channels = {
-        count
-        for layer in layers
-        if isinstance(layer, nn.Conv2d)
-        for count in (layer.in_channels, layer.out_channels)
-    }
-    return len(channels) == 1 and [*kinds(layers), kind(block.activation)] == [
-        "padded convolution", "batch normalisation", "ReLU",
-        "padded convolution", "batch normalisation", "ReLU",
-    ]  # fmt: skip
-
-
-def _is_fresh(layer: nn.BatchNorm2d) -> bool:
-    """Whether the running statistics are those that training begins with."""
-    mean, variance = layer.running_mean, layer.running_var
-    assert mean is not None
-    assert variance is not None
-    return not mean.any() and bool((variance == 1).all())
+    """Return whether a block has the paper's layers, and as many channels all through."""
+    match [*layers_of(block.convolutions), *layers_of(block.activation)]:
+        case [
+            nn.Conv2d(padding=(1, 1)) as first, nn.BatchNorm2d(), nn.ReLU(),
+            nn.Conv2d(padding=(1, 1)) as second, nn.BatchNorm2d(), nn.ReLU(),
+        ]:  # fmt: skip
+            channels = {first.in_channels, first.out_channels}
+            return len(channels | {second.in_channels, second.out_channels}) == 1
+    return False
 
 
 def _require_plain(layer: nn.Module) -> None:

@@ -54,7 +54,7 @@ class Chain:
 class Linear:
     """The linear layers of R networks: `(R, B, inputs)` to `(R, B, outputs)`."""
 
-    def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool) -> None:
+    def __init__(self, weight: Weight, bias: Weight, reads_pixels: bool = False) -> None:
         self.weight, self.weight_gradient = weight
         self.bias, self.bias_gradient = bias.value[:, None], bias.gradient
         self.transposed = self.weight.transpose(1, 2)
@@ -93,9 +93,3 @@ class Flatten:
     def backward(self, gradient: Tensor) -> Tensor:
         by_position: Tensor = gradient.unflatten(2, (self.channels, -1)).permute(0, 3, 1, 2)
         return by_position.contiguous()
-
-
-def positive_part(gradient: Tensor, inputs: Tensor) -> Tensor:
-    """`gradient` where `inputs` are positive, else 0: one vectorised kernel, unlike `where`."""
-    result: Tensor = aten.threshold_backward(gradient, inputs, 0)
-    return result

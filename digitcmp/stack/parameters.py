@@ -1,10 +1,10 @@
-"""The parameters of a stack."""
+"""The parameters of a stack, and Adam, which moves them."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import nn
-from torch.nn import functional
+from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from digitcmp.stack.layers import Weight
 
@@ -29,9 +29,7 @@ class Parameters:
         # Matrix products round by how their result is aligned, and Adam's kernel rounds what does
         # not fill a vector otherwise: with each parameter on a boundary and no number left over, a
         # network's bits do not depend on how many others are in its stack.
-        padded = [
-            functional.pad(all_of.flatten(), (0, -all_of.numel() % VECTOR)) for all_of in stacked
-        ]
+        padded = [pad(all_of.flatten(), (0, -all_of.numel() % VECTOR)) for all_of in stacked]
         self.values = torch.cat(padded)
         self.gradients = torch.zeros_like(self.values)
         sizes = [len(flat) for flat in padded]
@@ -42,14 +40,36 @@ class Parameters:
             )
         }
 
-    def of(self, layer: nn.Module) -> tuple[Weight, Weight]:
-        """The weight and the bias of a layer, `(modules, ...)` for all of its part."""
-        return self._weights[layer.weight], self._weights[layer.bias]
-
-    def of_module(self, layer: nn.Module, number: int) -> tuple[Weight, Weight]:
-        """The same for one module of the part."""
-        weight, bias = self.of(layer)
-        return (
-            Weight(weight.value[number], weight.gradient[number]),
-            Weight(bias.value[number], bias.gradient[number]),
+    def of(self, layer: nn.Module, number: int | slice = slice(None)) -> tuple[Weight, Weight]:
+        """Return weight and bias of a layer: `(modules, ...)` for its part, or of one module."""
+        weight, bias = (
+            Weight(*(tensor[number] for tensor in self._weights[parameter]))
+            for parameter in (layer.weight, layer.bias)
         )
+        return weight, bias
+
+
+class Adam:
+    """Moves `values` against `gradients`, in place, with PyTorch's defaults.
+
+    It is the kernel of `torch.optim.Adam(fused=True)` without the class around it, which imports a
+    compiler (2 s) and takes longer for each step of a small network than the kernel does.
+    `tests/digitcmp/test_stack.py` holds it to that class.
+    """
+
+    def __init__(
+        self, values: Tensor, gradients: Tensor, learning_rate: float, weight_decay: float = 0.0
+    ) -> None:
+        self.values, self.gradients = values, gradients
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
+        self.steps = torch.zeros(())
+
+    def step(self) -> None:
+        """Take one step."""
+        self.steps += 1
+        torch._fused_adam_(
+            [self.values], [self.gradients], [self.mean], [self.square], [], [self.steps],
+            lr=self.learning_rate, beta1=0.9, beta2=0.999, weight_decay=self.weight_decay,
+            eps=1e-8, amsgrad=False, maximize=False,
+        )  # fmt: skip

@@ -1,17 +1,20 @@
-"""The layers of a ResNet's trunk, but for convolutions by filtering and batch normalisation.
+"""The image layers of a ResNet, made of these, filtered convolutions and batch normalisation.
 
 Each is for one network and takes maps as `(H, W, B, C)`, where B counts all images of a batch. If
 the network sees both sides of a pair, the two images are neighbours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from digitcmp.stack.layers import Chain, ReLU, Weight
-from digitcmp.stack.winograd_rows import SIZE
+from digitcmp import networks
+from digitcmp.stack.batch_norm import BatchNorm
+from digitcmp.stack.layers import Chain, Layer, ReLU, Weight
+from digitcmp.stack.parameters import Parameters
+from digitcmp.stack.winograd import SIZE, Convolution
 
 
 class PixelConvolution:
@@ -104,3 +107,31 @@ class EachNetwork:
         """`(R, sides * pairs, C, H, W)` as `(R, H, W, pairs * sides, C)`, as the layers take it."""
         by_side: Tensor = batch.unflatten(1, (self.sides, -1))
         return by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
+
+
+def resnet_layers(
+    layers: Sequence[nn.Module], parameters: Parameters, number: int, sides: int
+) -> Chain:
+    """Return the image layers of one network of a ResNet: what comes first reads pixels."""
+
+    def normalised(
+        kind: Callable[[Weight], Layer], convolution: nn.Module, normalisation: nn.Module
+    ) -> list[Layer]:
+        # The batch normalisation has to know of the bias.
+        weight, left_out = parameters.of(convolution, number)
+        norm = BatchNorm(*parameters.of(normalisation, number), left_out.value, sides)
+        return [kind(weight), norm]
+
+    first, normalisation, _, *blocks, pooling = layers
+    built = [*normalised(PixelConvolution, first, normalisation), ReLU()]
+    for block in blocks:
+        assert isinstance(block, networks.Residual)
+        first, first_norm, _, second, second_norm = block.convolutions
+        convolutions = [
+            *normalised(Convolution, first, first_norm), ReLU(),
+            *normalised(Convolution, second, second_norm),
+        ]  # fmt: skip
+        built.append(Residual(Chain(convolutions)))
+    assert isinstance(pooling, nn.AvgPool2d)
+    assert isinstance(pooling.kernel_size, int)
+    return Chain([*built, AveragePool(pooling.kernel_size, parameters.values.dtype)])

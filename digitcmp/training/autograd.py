@@ -44,7 +44,7 @@ def train(
 ) -> Measured:
     """Train `network` with Adam, in place, and measure it in eval mode.
 
-    It may be any module that makes `digitcmp.networks.branches.Outputs` of pairs,
+    It may be any module that makes `digitcmp.networks.Outputs` of pairs,
     `(B, 2, 14, 14)`.
 
     The shuffling has a stream of random numbers of its own, as on the fast path. Layers that draw

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from digitcmp.data.pairs import PairSet
-from digitcmp.networks.branches import Outputs
+from digitcmp.networks import Outputs
 from digitcmp.stack import Logits
 
 AUXILIARY = ("softmax", "logits")

@@ -71,7 +71,7 @@ def train(
 ) -> list[TrainingResult]:
     """Train the network that `build` makes once per seed; return results in the order of the seeds.
 
-    A network makes `digitcmp.networks.branches.Outputs` of pairs, `(B, 2, 14, 14)`. Those whose
+    A network makes `digitcmp.networks.Outputs` of pairs, `(B, 2, 14, 14)`. Those whose
     layers `digitcmp.stack` knows train side by side, several times as fast; all others one after
     the other, by autograd.
 

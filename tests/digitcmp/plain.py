@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from digitcmp.data.pairs import PairSet, PairSets
 from digitcmp.models import build
-from digitcmp.networks.branches import Outputs
+from digitcmp.networks import Outputs
 from digitcmp.training import Hyperparameters, initial_network
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from digitcmp.data.pairs import PooledDigits, pair_sets
 from digitcmp.models import build
-from digitcmp.networks.branches import Network, Outputs, TwoBranch, assemble
+from digitcmp.networks import Network, Outputs, TwoBranch, assemble
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.training import Hyperparameters, TrainingResult, autograd, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from digitcmp.models import MODELS, build
-from digitcmp.networks.architectures import Residual, cnn, mlp, resnet
-from digitcmp.networks.branches import Architecture, Network, TwoBranch, assemble
+from digitcmp.networks import Architecture, Network, Residual, TwoBranch, assemble, cnn, mlp, resnet
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.stack.known_layers import trunks_of
 from digitcmp.training.loss import Loss

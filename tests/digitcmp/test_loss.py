@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from digitcmp.networks.branches import Outputs
+from digitcmp.networks import Outputs
 from digitcmp.stack import Logits, targets
 from digitcmp.training.loss import AUXILIARY, Loss
 from tests.digitcmp.plain import loss_of, random_pairs

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from digitcmp.models import MODELS, build
-from digitcmp.networks.branches import TwoBranch
+from digitcmp.networks import TwoBranch
 
 TABLE_I = {
     "MLP": 73_314,

@@ -9,7 +9,7 @@ import torch
 
 from digitcmp.data.pairs import PooledDigits, pair_sets
 from digitcmp.models import MODELS, build
-from digitcmp.networks.branches import Network
+from digitcmp.networks import Network
 from digitcmp.training import Hyperparameters, TrainingResult, initial_network, train
 from digitcmp.training.loss import AUXILIARY, Loss
 from tests.digitcmp import plain

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digitcmp.stack import winograd_pooled, winograd_rows
+from digitcmp.stack import cnn, winograd
 from digitcmp.stack.layers import Weight
 from digitcmp.stack.winograd import transforms
 
 NETWORKS, IMAGES, CHANNELS = 3, 32, 32
 
 
-@pytest.mark.parametrize("points", [winograd_pooled.POINTS, winograd_rows.POINTS])
+@pytest.mark.parametrize("points", [cnn.POINTS, winograd.POINTS])
 def test_a_convolution_along_one_axis(points: Sequence[float]) -> None:
     inputs, kernel, outputs = transforms(points)
     generator = torch.Generator().manual_seed(0)
@@ -30,9 +30,7 @@ def test_a_cnns_rounds_little_more_than_a_plain_convolution() -> None:
     """On what comes out of a ReLU, with weights as PyTorch draws them at first."""
     maps, weights = maps_and_weights(6, 64)
     bias = torch.zeros(NETWORKS, 64)
-    layer = winograd_pooled.PooledWinograd(
-        Weight(weights, weights.clone()), Weight(bias, bias.clone())
-    )
+    layer = cnn.PooledWinograd(Weight(weights, weights.clone()), Weight(bias, bias.clone()))
     found = layer.forward(maps.flatten(3).permute(0, 3, 1, 2).contiguous(), training=True)
     exact = pooled(maps.double(), weights.double())
     assert error(found, exact) < 4 * error(pooled(maps, weights), exact)
@@ -42,7 +40,7 @@ def test_a_resnets_rounds_little_more_than_a_plain_convolution() -> None:
     """So do its gradients, given one of every pixel at random."""
     maps, weights = (each[0] for each in maps_and_weights(14, CHANNELS))
     gradient = torch.randn(maps.shape, generator=torch.Generator().manual_seed(1))
-    layer = winograd_rows.Convolution(Weight(weights, torch.empty_like(weights)))
+    layer = winograd.Convolution(Weight(weights, torch.empty_like(weights)))
     found = [
         layer.forward(positions_first(maps), training=True),
         layer.backward(positions_first(gradient)),

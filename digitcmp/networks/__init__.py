@@ -1,1 +1,0 @@
-"""The networks: architectures, and the one or two branches that are made of them."""
