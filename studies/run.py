@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.console import Console
 
+from storage.commands import new_app
+from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.exit_codes import FAILED, exit_codes, interruptible
@@ -81,7 +83,7 @@ def run(
 
 def command(definition: Definition) -> Callable[..., Any]:
     """Return the command with the options of an experiment beside its own. Raises UsageError."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = new_app()
     own = dict(inspect.signature(run, eval_str=True).parameters)
     del own["definition"], own["options"]
     options = {name: _parameter(name, o) for name, o in options_of(definition).items()}
@@ -147,12 +149,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     files = [after for word, after in pairwise(words) if word == "--define"]
     files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
-    try:
-        with exit_codes():
-            chosen = command(load(files[-1]) if files else paper)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-    chosen(words, prog_name="python -m studies.run")
+    with output():
+        try:
+            with exit_codes():
+                chosen = command(load(files[-1]) if files else paper)
+        except typer.Exit as ended:
+            sys.exit(ended.exit_code)
+        chosen(words, prog_name="python -m studies.run")
 
 
 def run_model(

@@ -11,6 +11,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import typer
 
+from storage.commands import new_app, run_app
 from storage.urls import DEFAULT_STORAGE, artifact_folder
 from studies.display.errors import UsageError
 from studies.display.exit_codes import exit_codes, interruptible
@@ -18,7 +19,7 @@ from studies.display.exit_codes import exit_codes, interruptible
 HOST = "127.0.0.1"
 """Loopback: whoever reaches the dashboard needs no password."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -87,4 +88,4 @@ class _Silent(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m studies.dashboard")
+    run_app(app, "studies.dashboard")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from storage.published import CHECK, RERUN_OF, row_check
 from storage.trainings import TrainingRun
 from studies.display.words import duration
 from studies.experiment.stage import RERUN
@@ -35,8 +36,8 @@ def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict
 def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
     """Return the trainings that the runs rest on, as a table whose columns tell roles by place.
 
-    The last one, `rerun_of`, names the study of a rerun; a search's training, which studies may
-    share, has none.
+    After these `rerun_of` names the study of a rerun; a search's training, which studies may share,
+    has none. The last one, `check`, is a hash of the others, which `storage.load` compares.
     """
     trainings = list(trainings_of(runs, known).values())
     studies = {
@@ -52,16 +53,19 @@ def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
     numbers = _names(run.numbers for run in trainings)
     header = [
         "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
-        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
+        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", RERUN_OF,
     ]  # fmt: skip
     file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, header, lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*header, CHECK])
     for run in trainings:
         fixed = {name: getattr(run, name) for name in header if hasattr(run, name)}
         curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
-        shown = {"loss_curve": json.dumps(curve), "rerun_of": studies.get(run.fingerprint)}
-        writer.writerow({**fixed, **run.settings, **run.parameters, **run.numbers, **shown})
+        shown = {"loss_curve": json.dumps(curve), RERUN_OF: studies.get(run.fingerprint)}
+        row = {**fixed, **run.settings, **run.parameters, **run.numbers, **shown}
+        values = [row.get(name) for name in header]
+        texts = ["" if value is None else str(value) for value in values]
+        writer.writerow([*texts, row_check(header, texts)])
     return file.getvalue().encode()
 
 
