@@ -71,8 +71,9 @@ def output() -> Iterator[None]:
             code = ended.code
         for stream in filter(None, (sys.stdout, sys.stderr)):
             stream.flush()
-        for error in {device.error for device in devices} - {None}:
-            print(f"error: the output could not be written: {error}", file=sys.stderr)
+        reasons = {device.error.strerror for device in devices if device.error is not None}
+        for reason in reasons:
+            print(f"error: the output could not be written ({reason})", file=sys.stderr)
             code = code or FAILED
         sys.exit(code)
     finally:

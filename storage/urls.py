@@ -36,6 +36,14 @@ def parse(url: str) -> URL:
     raise BadStoreURL(f"no store can be kept in {parsed.drivername}: give {ACCEPTED}")
 
 
+def absolute(url: str) -> str:
+    """Return a store's URL, with its password, so that it means the same in any current folder.
+
+    Raises `BadStoreURL`.
+    """
+    return parse(url).render_as_string(hide_password=False)
+
+
 def sqlite_path(url: URL) -> Path | None:
     """Return the file of a parsed SQLite URL, None for a server."""
     return Path(url.database or "") if url.get_backend_name() == "sqlite" else None

@@ -73,8 +73,9 @@ def run(
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.service import Settings, run_models
 
-    failed = run_models(chosen, names, Settings(storage, workers, cluster, artifact_dir), Console())
-    show_results(storage, chosen.name, names, artifact_dir)
+    settings = Settings(storage, workers, cluster, artifact_dir)
+    failed = run_models(chosen, names, settings, Console())
+    show_results(storage, chosen.name, names, artifact_dir, settings.storage)
     for sentence in failed:
         print(f"failed: {sentence}", file=sys.stderr)
     if failed:
@@ -152,10 +153,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with output():
         try:
             with exit_codes():
+                _require_folder()
                 chosen = command(load(files[-1]) if files else paper)
         except typer.Exit as ended:
             sys.exit(ended.exit_code)
         chosen(words, prog_name="python -m studies.run")
+
+
+def _require_folder() -> None:
+    """Raise UsageError where the current folder was deleted: there, torch ends the process."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError("the current folder is gone: change to one that is there") from None
 
 
 def run_model(
@@ -175,10 +185,11 @@ def run_model(
 
     chosen = resolve(define or paper, options, experiment)
     chosen.training(name)
-    failed = run_models(chosen, [name], Settings(storage), Console(stderr=True))
+    settings = Settings(storage)
+    failed = run_models(chosen, [name], settings, Console(stderr=True))
     if failed:
         raise RuntimeError("; ".join(failed))
-    _, rows = results(storage, chosen.name, [name])
+    _, rows = results(settings.storage, chosen.name, [name])
     if not rows or rows[0].result is None:
         raise RuntimeError(f"all reruns of {name} diverged")
     return rows[0].result
