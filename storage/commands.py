@@ -1,26 +1,50 @@
-"""What the commands of this package share: arguments by position, errors as exit codes."""
+"""What all commands share: how they are made and run, and their errors as exit codes."""
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
-from inspect import signature
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+
+from storage.output import output
+
+SENTENCES: dict[int, str] = {
+    signal.SIGINT: "interrupted: the same command goes on from here",
+    signal.SIGTERM: "terminated: the same command goes on from here",
+}
 
 
-def exit_code(work: Callable[..., None], usage: str, arguments: Sequence[str]) -> int:
-    """Call `work(*arguments)` and return the exit code of the command.
+def new_app() -> typer.Typer:
+    """Return a command that prints plain text, and leaves mistakes of this program as they are."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-    An error whose class has an `exit_code` is one sentence on stderr; every other one is raised.
+
+def run_app(app: Callable[..., object], module: str, words: Sequence[str] | None = None) -> None:
+    """Run the command of a module as it was typed, or with other words; end in SystemExit."""
+    with output():
+        app(words, prog_name=f"python -m {module}")
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the command in one sentence at a signal, or an error whose class has an `exit_code`.
+
+    Raises every other error as it is: that is a mistake of this program.
     """
     try:
-        signature(work).bind(*arguments)
-    except TypeError:
-        print(f"usage: {usage}", file=sys.stderr)
-        return 2
-    try:
-        work(*arguments)
+        yield
+    except KeyboardInterrupt as error:
+        number = getattr(error, "number", signal.SIGINT)
+        _leave(SENTENCES[number], 128 + number)
     except Exception as error:
-        code = getattr(error, "exit_code", None)
+        # Of the class, as typer.Exit carries one itself.
+        code = getattr(type(error), "exit_code", None)
         if not isinstance(code, int):
             raise
-        print(error, file=sys.stderr)
-        return code
-    return 0
+        _leave(f"error: {error}", code)
+
+
+def _leave(sentence: str, code: int) -> None:
+    print(sentence, file=sys.stderr)
+    raise typer.Exit(code)

@@ -84,6 +84,10 @@ def unwritable(path: Path, error: OSError) -> StoreError:
         return StoreError(DISK_FULL.format(place=path))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreError(READ_ONLY.format(place=path))
+    if error.errno == errno.ENOENT:
+        return StoreError(
+            f"{path} cannot be written: its folder takes no files, or is gone; name another one"
+        )
     return StoreError(
         f"{path} cannot be written ({error.strerror}: {error.filename}): make way for it, "
         "or name another file"

@@ -47,6 +47,14 @@ def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
     # A lock that is only the existence of a file would outlive a killed driver.
     lock = FileLock(file, thread_local=False, fallback_to_soft=False)
     try:
+        if path.exists() and path.stat().st_nlink > 1:
+            # Each of its names has a lock of its own, and a journal.
+            raise StoreError(
+                f"{path} has other names (hard links), under which SQLite cannot keep writers "
+                "apart: delete these, or name a copy"
+            )
+        # Where none can be made, filelock takes that for a lock that another process holds.
+        file.touch()
         _acquire(lock, path)
         file.write_text(f"{os.getpid()} {socket.gethostname()}\n")
         held = _identity(file)

@@ -3,13 +3,14 @@
 `optuna storage upgrade` alone fails over our views: it rebuilds the tables below them.
 """
 
-import sys
+from typing import Annotated
 
+import typer
 from optuna.storages import RDBStorage
 from sqlalchemy import URL
 
 from storage.backup import backup
-from storage.commands import exit_code
+from storage.commands import exit_codes, new_app, run_app
 from storage.errors import OlderSchema, explained
 from storage.inspection import require_usable
 from storage.layout import bring_up_to_date
@@ -18,6 +19,20 @@ from storage.reader import open_reader
 from storage.store import open_store
 from storage.urls import connect_args, parse
 from storage.views import drop_views
+
+app = new_app()
+
+
+@app.command()
+def command(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The store.")],
+) -> None:
+    """Bring a store of an older version up to date, in place.
+
+    Of a SQLite store PATH, PATH.bak keeps what was before.
+    """
+    with exit_codes():
+        upgrade(url)
 
 
 def upgrade(url: str) -> None:
@@ -59,10 +74,5 @@ def _migrate(url: URL) -> None:
         optuna.engine.dispose()
 
 
-def main(arguments: list[str]) -> int:
-    """Upgrade the one store named; return the exit code."""
-    return exit_code(upgrade, "python -m storage.upgrade URL", arguments)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_app(app, "storage.upgrade")

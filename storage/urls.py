@@ -1,9 +1,11 @@
 """Which URLs name a store."""
 
 import os
-from importlib.util import find_spec
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -24,12 +26,22 @@ def parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise BadStoreURL(f"not a storage URL: give {ACCEPTED}") from None
+    # SQLAlchemy drops those that have no value.
+    options = [name for name, _ in parse_qsl(url.partition("?")[2], keep_blank_values=True)]
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, options)
         case "postgresql" | "postgresql+psycopg":
-            return _postgresql(parsed)
+            return _postgresql(parsed, options)
     raise BadStoreURL(f"no store can be kept in {parsed.drivername}: give {ACCEPTED}")
+
+
+def absolute(url: str) -> str:
+    """Return a store's URL, with its password, so that it means the same in any current folder.
+
+    Raises `BadStoreURL`.
+    """
+    return parse(url).render_as_string(hide_password=False)
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -60,25 +72,45 @@ def connect_args(url: URL) -> dict[str, Any]:
     return {"connect_timeout": 10, "options": f"{url.query.get('options', '')} -c jit=off"}
 
 
-def _sqlite(url: URL) -> URL:
+def _sqlite(url: URL, options: Sequence[str]) -> URL:
     name = url.database or ""
-    if name in ("", ":memory:") or name.startswith("file:") or url.query or "\0" in name:
+    if url.host is not None:
+        raise BadStoreURL(
+            "a file has no host, user or password: give sqlite:///PATH"
+            if url.username is not None or "@" in url.host
+            else f"did you mean sqlite:///{'/'.join(filter(None, [url.host, name]))}?"
+        )
+    if name in ("", ":memory:") or name.startswith("file:") or "\0" in name:
         raise BadStoreURL("a store needs a file that outlives the run: give sqlite:///PATH")
-    path = Path(os.path.realpath(name))
+    if options:
+        raise BadStoreURL(f"a file has no options such as {options[0]}: give sqlite:///PATH")
+    path = Path(name)
     try:
+        path = Path(os.path.realpath(path))
         if not path.parent.is_dir():
             raise BadStoreURL(f"no folder {path.parent} for the store: create it first")
         if path.exists() and not path.is_file():
             raise BadStoreURL(f"{path} is not a file: name the store's file")
     except OSError as error:
-        raise BadStoreURL(f"{path} cannot be a store: {error.strerror}") from None
+        raise BadStoreURL(
+            f"{path} cannot be a store ({error.strerror}): check its folder, or name another file"
+        ) from None
     return url.set(drivername="sqlite", database=str(path))
 
 
-def _postgresql(url: URL) -> URL:
+def _postgresql(url: URL, options: Sequence[str]) -> URL:
     if "@" in (url.host or ""):
         # Else the driver would look up, and print, half of the password as a host.
         raise BadStoreURL("write '@' in a user name or password as %40")
-    if find_spec("psycopg") is None:
-        raise BadStoreURL("PostgreSQL needs its driver: pip install 'psycopg[binary]'")
+    try:
+        from psycopg.pq import Conninfo
+    except ImportError:
+        raise BadStoreURL("PostgreSQL needs its driver: pip install 'psycopg[binary]'") from None
+    known = [option.keyword.decode() for option in Conninfo.get_defaults()]
+    for option in options:
+        if option not in known:
+            if "@" in option + "".join(map(str, url.query.values())):
+                raise BadStoreURL("write '?' and '@' in a password as %3F and %40")
+            nearest = get_close_matches(option, known, n=1, cutoff=0)[0]
+            raise BadStoreURL(f"PostgreSQL has no option {option!r}: did you mean {nearest}?")
     return url.set(drivername="postgresql+psycopg")

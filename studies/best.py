@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from storage.commands import new_app, run_app
 from storage.queries import BestParams, ModelResult
 from storage.urls import DEFAULT_STORAGE
 from studies.display.exit_codes import exit_codes
 from studies.display.table import results, show_results
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -63,4 +64,4 @@ def _result(result: ModelResult, parameters: list[str]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m studies.best")
+    run_app(app, "studies.best")

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.console import Console
 
+from storage.commands import new_app
+from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.exit_codes import FAILED, exit_codes, interruptible
@@ -71,8 +73,9 @@ def run(
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.service import Settings, run_models
 
-    failed = run_models(chosen, names, Settings(storage, workers, cluster, artifact_dir), Console())
-    show_results(storage, chosen.name, names, artifact_dir)
+    settings = Settings(storage, workers, cluster, artifact_dir)
+    failed = run_models(chosen, names, settings, Console())
+    show_results(storage, chosen.name, names, artifact_dir, settings.storage)
     for sentence in failed:
         print(f"failed: {sentence}", file=sys.stderr)
     if failed:
@@ -81,7 +84,7 @@ def run(
 
 def command(definition: Definition) -> Callable[..., Any]:
     """Return the command with the options of an experiment beside its own. Raises UsageError."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app = new_app()
     own = dict(inspect.signature(run, eval_str=True).parameters)
     del own["definition"], own["options"]
     options = {name: _parameter(name, o) for name, o in options_of(definition).items()}
@@ -147,12 +150,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     files = [after for word, after in pairwise(words) if word == "--define"]
     files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
+    with output():
+        try:
+            with exit_codes():
+                _require_folder()
+                chosen = command(load(files[-1]) if files else paper)
+        except typer.Exit as ended:
+            sys.exit(ended.exit_code)
+        chosen(words, prog_name="python -m studies.run")
+
+
+def _require_folder() -> None:
+    """Raise UsageError where the current folder was deleted: there, torch ends the process."""
     try:
-        with exit_codes():
-            chosen = command(load(files[-1]) if files else paper)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
-    chosen(words, prog_name="python -m studies.run")
+        Path.cwd()
+    except OSError:
+        raise UsageError("the current folder is gone: change to one that is there") from None
 
 
 def run_model(
@@ -172,10 +185,11 @@ def run_model(
 
     chosen = resolve(define or paper, options, experiment)
     chosen.training(name)
-    failed = run_models(chosen, [name], Settings(storage), Console(stderr=True))
+    settings = Settings(storage)
+    failed = run_models(chosen, [name], settings, Console(stderr=True))
     if failed:
         raise RuntimeError("; ".join(failed))
-    _, rows = results(storage, chosen.name, [name])
+    _, rows = results(settings.storage, chosen.name, [name])
     if not rows or rows[0].result is None:
         raise RuntimeError(f"all reruns of {name} diverged")
     return rows[0].result

@@ -8,6 +8,7 @@ from wsgiref.simple_server import make_server
 
 import typer
 
+from storage.commands import new_app, run_app
 from storage.urls import DEFAULT_STORAGE, artifact_folder
 from studies.dashboard.server import Requests, Server, only_reads_from_here
 from studies.display.errors import UsageError
@@ -16,7 +17,7 @@ from studies.display.exit_codes import exit_codes, interruptible
 HOST = "127.0.0.1"
 """Loopback: whoever reaches the dashboard needs no password."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -61,4 +62,4 @@ def make(storage: str, port: int, artifacts: Path) -> Server:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m studies.dashboard")
+    run_app(app, "studies.dashboard")

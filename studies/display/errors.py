@@ -1,5 +1,7 @@
 """Errors of a run beside its store and its task, with the exit code of the command they end."""
 
+import signal
+
 
 class UsageError(ValueError):
     """What was asked for makes no sense, or disagrees with what is stored."""
@@ -23,3 +25,5 @@ class Interrupted(KeyboardInterrupt):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: the run ends like after Ctrl-C."""
+
+    number = signal.SIGTERM

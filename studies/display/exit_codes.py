@@ -7,37 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-import typer
-
+from storage.commands import SENTENCES, exit_codes
+from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-FAILED = 1
-
-SENTENCES: dict[int, str] = {
-    signal.SIGINT: "interrupted: the same command goes on from here",
-    signal.SIGTERM: "terminated: the same command goes on from here",
-}
+__all__ = ["FAILED", "exit_codes", "interruptible"]
 
 _SHOW_CURSOR = b"\x1b[?25h"
-
-
-@contextmanager
-def exit_codes() -> Iterator[None]:
-    """End the command in one sentence at a signal, or an error whose class has an `exit_code`.
-
-    Raises every other error as it is: that is a mistake of this program.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        number = signal.SIGTERM if isinstance(error, Terminated) else signal.SIGINT
-        _leave(SENTENCES[number], 128 + number)
-    except Exception as error:
-        # Of the class, as typer.Exit carries one itself.
-        code = getattr(type(error), "exit_code", None)
-        if not isinstance(code, int):
-            raise
-        _leave(f"error: {error}", code)
 
 
 @contextmanager
@@ -79,8 +55,3 @@ def _leave_at_once(number: int, _frame: FrameType | None) -> None:
 
 def _raise(kind: type[BaseException]) -> None:
     raise kind
-
-
-def _leave(sentence: str, code: int) -> None:
-    print(sentence, file=sys.stderr)
-    raise typer.Exit(code)

@@ -1,7 +1,7 @@
 """Results in a terminal, beside what is published of the models."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,14 @@ def show_results(
     experiment: str | None = None,
     models: Sequence[str] = (),
     artifact_dir: Path | None = None,
+    opened: str | None = None,
 ) -> None:
     """Print winners and results of some models, by default of all, and how to see more.
 
-    Raises UsageError where the store knows no model of a name, StoreError where it cannot be read.
+    `opened` is the URL to read, if not `storage` as it was typed. Raises UsageError where the store
+    has no study of a model or an experiment, StoreError where it cannot be read.
     """
-    parameters, rows = results(storage, experiment, models)
+    parameters, rows = results(opened or storage, experiment, models)
     print(*_lines(parameters, rows), sep="\n")
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
 
@@ -53,8 +55,8 @@ def results(
 ) -> tuple[list[str], list[Row]]:
     """Return the names of the store's parameters, and what it knows of some models or of all.
 
-    Rows are by experiment, models in its order. Raises UsageError where the store knows no model of
-    a name, StoreError where it cannot be read.
+    Rows are by experiment, models in its order. Raises UsageError where the store has no study of a
+    model or an experiment, StoreError where it cannot be read.
     """
     engine = open_reader(storage)
     try:
@@ -74,12 +76,10 @@ def results(
         order[study.experiment] = list(dict.fromkeys(names))
         if "published" in study.attributes:
             published[study.experiment, study.model] = study.attributes["published"]
-    for model in models:
-        every = {name for names in order.values() for name in names}
-        if model not in every:
-            # Who forgets to write --storage gives its URL as a name.
-            hint = did_you_mean(model, every) or "this store has no studies yet"
-            raise UsageError(f"no model is called {without_password(model)!r}: {hint}")
+    asked = [] if experiment is None else [experiment]
+    begun = {study.model for study in known if not asked or study.experiment == experiment}
+    _require("experiment", asked, order)
+    _require("model", models, begun)
     rows = []
     for key in ((name, model) for name in sorted(order) for model in order[name]):
         best, result = winners.get(key), reruns.get(key)
@@ -88,6 +88,14 @@ def results(
         if best is not None and (not models or best.model in models):
             rows.append(Row(best, result, published.get(key, {})))
     return parameters, rows
+
+
+def _require(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise UsageError for a name that a store does not know."""
+    for name in set(names).difference(known):
+        # Who forgets to write --storage gives its URL as a name.
+        hint = did_you_mean(name, known) or "this store has no studies yet"
+        raise UsageError(f"no {kind} is called {without_password(name)!r}: {hint}")
 
 
 def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:

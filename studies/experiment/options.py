@@ -4,8 +4,10 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import PurePath
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from numbers import Integral, Real
+from pathlib import Path, PurePath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, value_text
@@ -30,11 +32,35 @@ class Option(NamedTuple):
         """The words to choose from; none where other values are possible."""
         return get_args(self.kind) if get_origin(self.kind) is Literal else ()
 
+    def require(self, name: str, value: Any) -> None:
+        """Raise UsageError for a value of another type, as the command line refuses it."""
+        union = get_origin(self.kind) in (Union, UnionType)
+        kinds = get_args(self.kind) if union else (self.kind,)
+        if not any(_is_of(value, kind) for kind in kinds):
+            words = [_WORDS.get(kind, kind.__name__) for kind in kinds if kind is not NoneType]
+            name = name.replace("_", "-")
+            raise UsageError(f"{name} must be {' or '.join(words)}, not {value!r}")
+
     @property
     def is_path(self) -> bool:
         """Whether it is a path, or one that may be left out."""
         kinds = (self.kind, *get_args(self.kind))
         return any(isinstance(kind, type) and issubclass(kind, PurePath) for kind in kinds)
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "True or False"}
+
+_WIDER: dict[type, tuple[type, ...]] = {int: (Integral,), float: (Real,), Path: (PurePath, str)}
+"""What is as good as a value of a type, such as numbers of NumPy."""
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Return whether a value is of a type; no type but a class is looked at."""
+    if not isinstance(kind, type) or get_origin(kind) is not None:
+        return True
+    # True and False are integers of Python, but of no option.
+    is_truth = isinstance(value, bool) and kind in (int, float)
+    return isinstance(value, _WIDER.get(kind, kind)) and not is_truth
 
 
 def _options(parameters: Iterable[inspect.Parameter]) -> dict[str, Option]:
@@ -151,6 +177,7 @@ def resolve(
         if option not in known:
             hint = did_you_mean(option, known)
             raise UsageError(f"the experiment has no option {option!r}: {hint}")
+        known[option].require(option, options[option])
     if isinstance(definition, Experiment):
         experiment, own = definition, dict[str, Any]()
     else:

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from storage.commands import new_app, run_app
 from storage.reader import open_reader
 from storage.trainings import training_runs
 from storage.urls import DEFAULT_STORAGE
 from studies.display.exit_codes import FAILED, exit_codes
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command()
@@ -53,4 +54,4 @@ def report(
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m studies.report")
+    run_app(app, "studies.report")

@@ -1,6 +1,7 @@
 """Markdown and the page made of it: tables, figures, and the files."""
 
 import base64
+import errno
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -100,8 +101,7 @@ def html_page(text: str, title: str, pictures: Mapping[str, bytes]) -> bytes:
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write files into a folder, made if missing, in place of those of the same names.
 
-    What else lies there stays. Raises UsageError where it cannot be written; no file is ever
-    half-written.
+    What else lies there stays. Raises UsageError where they cannot be written: none is then.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,8 +111,13 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 path = Path(unfinished) / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
+            # All that can be in the way is looked for before the first file is replaced.
+            for name in files:
+                if (folder / name).is_dir():
+                    raise IsADirectoryError(errno.EISDIR, f"{name} is a folder")
             for name in files:
                 (folder / name).parent.mkdir(exist_ok=True)
+            for name in files:
                 (Path(unfinished) / name).replace(folder / name)
     except OSError as error:
         raise UsageError(

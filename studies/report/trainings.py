@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 
 from storage.columns import csv_cell
+from storage.published import CHECK, RERUN_OF, row_check
 from storage.trainings import TrainingRun
 from studies.display.markdown import bullets
 from studies.display.words import duration
@@ -36,8 +37,8 @@ def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict
 def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
     """Return the trainings that the runs rest on, as a table whose columns tell roles by place.
 
-    The last one, `rerun_of`, names the study of a rerun; a search's training, which studies may
-    share, has none.
+    After these `rerun_of` names the study of a rerun; a search's training, which studies may share,
+    has none. The last one, `check`, is a hash of the others, which `storage.load` compares.
     """
     trainings = list(trainings_of(runs, known).values())
     studies = {
@@ -53,18 +54,20 @@ def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
     numbers = _names(run.numbers for run in trainings)
     header = [
         "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
-        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
+        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", RERUN_OF,
     ]  # fmt: skip
-    rows: list[Mapping[str, object]] = [dict(zip(header, header, strict=True))]
+    # A carriage return in a word is quoted only where one ends the lines.
+    line = SimpleNamespace(write=lambda text: text.removesuffix("\r\n") + "\n")
+    writer = csv.writer(line)
+    lines = [writer.writerow([*header, CHECK])]
     for run in trainings:
         fixed = {name: getattr(run, name) for name in header if hasattr(run, name)}
         curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
-        shown = {"loss_curve": json.dumps(curve), "rerun_of": studies.get(run.fingerprint)}
-        rows.append({**fixed, **run.settings, **run.parameters, **run.numbers, **shown})
-    # A carriage return in a word is quoted only where one ends the lines.
-    line = SimpleNamespace(write=lambda text: text.removesuffix("\r\n") + "\n")
-    writer = csv.DictWriter(line, header)
-    lines = [writer.writerow({k: csv_cell(value) for k, value in row.items()}) for row in rows]
+        shown = {"loss_curve": json.dumps(curve), RERUN_OF: studies.get(run.fingerprint)}
+        row = {**fixed, **run.settings, **run.parameters, **run.numbers, **shown}
+        values = [csv_cell(row.get(name)) for name in header]
+        texts = ["" if value is None else str(value) for value in values]
+        lines.append(writer.writerow([*texts, row_check(header, texts)]))
     return "".join(lines).encode()
 
 

@@ -14,7 +14,7 @@ from storage.backup import backup
 from storage.lock import store_lock
 from storage.store import open_store
 from storage.trainings import declare
-from storage.urls import DEFAULT_STORAGE, artifact_folder, is_new, parse
+from storage.urls import DEFAULT_STORAGE, absolute, artifact_folder, is_new
 from studies.dashboard.notes import Board
 from studies.display.errors import UsageError
 from studies.display.progress import Progress
@@ -32,7 +32,7 @@ from studies.workers.local import PER_CORE
 
 @dataclass(frozen=True)
 class Settings:
-    """Where an experiment runs. Raises UsageError and BadStoreURL."""
+    """Where an experiment runs, paths made absolute. Raises UsageError and BadStoreURL."""
 
     storage: str = DEFAULT_STORAGE
     workers: int | None = None
@@ -43,7 +43,10 @@ class Settings:
     """Folder of the figures; beside the store where None."""
 
     def __post_init__(self) -> None:
-        parse(self.storage)
+        # Once: what an experiment calls may change the current folder.
+        object.__setattr__(self, "storage", absolute(self.storage))
+        if self.artifact_dir is not None:
+            object.__setattr__(self, "artifact_dir", self.artifact_dir.absolute())
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"workers must be at least 1, not {self.workers}")
         most = PER_CORE * cores()

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from distributed import Worker, WorkerPlugin
 
+from storage.output import protect
 from studies.experiment.training import TIMES, Parameters, Training, checked
 
 ALL_CORES = 0
@@ -31,6 +32,8 @@ class TrainingsPlugin(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Keep them for the jobs to come."""
+        # Trainings may print: to the driver's terminal, where this worker is on its machine.
+        protect()
         _sent[self.key] = pickle.loads(self.content)
 
 

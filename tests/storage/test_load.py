@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from storage.columns import FIXED
 from storage.errors import BadTrainings
-from storage.load import load, main
+from storage.load import app, load
+from storage.published import row_check
 from storage.store import Store, open_store
 from storage.trainings import TrainingRun, mean_seconds, record, recorded
 
@@ -25,16 +27,18 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
 @pytest.fixture
 def publish(tmp_path: Path) -> Publish:
-    """Write the file that a report writes of some trainings, and rerun ones; return its path."""
+    """Write the file that a report writes of some trainings and a rerun; return its path."""
 
     def write(*runs: TrainingRun, columns: list[str] = COLUMNS) -> str:
         path = tmp_path / "training_runs.csv"
         rows = [_row(run) for run in runs]
-        again = [row | {"rerun_of": "paper/MLP/rerun", "fingerprint": "b" * 64} for row in rows]
+        rows.append(rows[0] | {"rerun_of": "paper/MLP/rerun", "fingerprint": "b" * 64})
         with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows + again)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*columns, "check"])
+            for row in rows:
+                texts = [str(row.get(name, "")) for name in columns]
+                writer.writerow([*texts, row_check(columns, texts)])
         return str(path)
 
     return write
@@ -104,11 +108,12 @@ def test_our_own_results_load(name: str, sqlite_url: str) -> None:
 def test_a_search_has_them_to_the_bit_and_no_rerun(
     publish: Publish, published: list[TrainingRun], url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mine = replace(published[0], numbers={"accuracy": 0.9})
+    mine = replace(published[0], host="there", train_seconds=7.0)
     with open_store(url) as store:
         record(store.engine, [mine])
-    assert main([publish(*published), url]) == 0
-    assert capsys.readouterr().out.startswith("3 trainings of searches")
+    load(publish(*published, published[1]), url)
+    said = "3 trainings of searches in the file, 2 of them new\n"
+    assert capsys.readouterr().out == said
     with open_store(url) as store:
         assert recorded(store.engine, [letter * 64 for letter in "abcd"]) == {
             run.fingerprint: run for run in [mine, *published[1:]]
@@ -127,16 +132,24 @@ def count(store: Store) -> int:
         ("fingerprint,", "print,", "it lacks fingerprint"),
         ("mnist-sample,ok,0.25", "mnist-sample,ok,", "line 2: status 'ok' with no numbers"),
         ("mnist-sample,ok,0.25", "mnist-sample,diverged,0.3", "line 2: status 'diverged' with acc"),
-        ("mnist-sample,ok,0.25", "mnist-sample,ok,nan", "line 2: nan is out of range"),
+        ("mnist-sample,ok,0.25", "mnist-sample,ok,nan", "line 2: accuracy nan is out of range"),
+        ("mnist-sample,ok,0.25", "mnist-sample,ok,7", "line 2: accuracy 7 is out of range"),
+        (",0.6666666666666666,", ",-0.1,", "line 3: validation_accuracy -0.1 is out of range"),
+        (",softmax,", ",,", "line 3 gives accuracy, validation_accuracy, but other trainings"),
+        ("1.5,1.25", "2592001,1.25", "line 2: train_seconds 2592001 is out of range"),
+        ("1.5,1.25", "1.5,2e9", "line 2: cpu_seconds 2e9 is out of range"),
+        ("2026-01-02", "the 2nd", "line 2: Invalid isoformat"),
+        ("c" * 64, "d" * 64, "line 4 and line 2 are two results of one training"),
         (",5,25,", ",five,25,", "line 2: invalid literal for int"),
         ("c" * 64, "c" * 63, "line 4: 'ccc"),
         (",5,25,", ",100000000000,25,", "line 2: 100000000000 is out of range"),
         ("fingerprint,", "fingerprint,odd,", "odd has no place among columns"),
         ("learning_rate", "learning rate", "'learning rate' names no parameter"),
         ('"[0.7', '"0.7', "line 2: "),
-        ('"[0.7, 0.3', '"[""a"", 0.3', "line 2: .* is no list of losses"),
-        (",here,2026", ",2026", "line 2 has not 19 columns"),
-        (",here,2026", ",here,2026,,", "line 2 has not 19 columns"),
+        ('"[0.7, 0.3', '"[""a"", 0.3', "line 2: the loss curve is no list of losses"),
+        ('"[0.7, ', f'"{"[" * 100_000}0.7, ', "line 2: the loss curve is no list of losses"),
+        (",here,2026", ",2026", "line 2 has not 20 columns"),
+        (",here,2026", ",here,2026,,", "line 2 has not 20 columns"),
         ("2026-01-02", '"2026-01-02', "cannot be read"),
     ],
 )
@@ -155,20 +168,79 @@ def test_a_file_that_holds_something_else(
     path.write_text(before.replace(old, new))
     url = f"sqlite:///{tmp_path / 'new.db'}"
     with pytest.raises(BadTrainings, match=said):
-        load(str(path), url)
+        load(str(path), url, unchecked=True)
     assert not (tmp_path / "new.db").exists()
 
 
-def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_row_that_was_changed_is_refused(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str
+) -> None:
+    """Also a rerun's, and one column that was shifted by a row."""
+    path = Path(publish(*published))
+    rows = list(csv.reader(path.read_text().splitlines()))
+    place = rows[0].index("seed")
+    seeds = [row[place] for row in rows[1:]]
+    for line in (2, 5):
+        changed = [list(row) for row in rows]
+        for row, seed in zip(changed[line - 1 :], seeds[line - 2 :: -1] + seeds, strict=False):
+            row[place] = f"{seed}0"
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows(changed)
+        with pytest.raises(BadTrainings, match=f"line {line} was changed after the report"):
+            load(str(path), sqlite_url)
+
+
+def test_files_of_older_versions_need_an_option(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str, tmp_path: Path
+) -> None:
+    path = Path(publish(*published))
+    rows = list(csv.reader(path.read_text().splitlines()))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(row[:-1] for row in rows)
+    with pytest.raises(BadTrainings, match="has no column check: give --unchecked if an older"):
+        load(str(path), sqlite_url)
+    result = CliRunner().invoke(app, [str(path), sqlite_url, "--unchecked"])
+    assert result.stdout == "3 trainings of searches in the file, 3 of them new\n"
+
+
+def test_a_file_that_a_spreadsheet_saved(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str
+) -> None:
+    path = Path(publish(*published))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    load(str(path), sqlite_url)
+
+
+def test_another_result_of_a_training_is_refused(
+    publish: Publish, published: list[TrainingRun], url: str
+) -> None:
+    with open_store(url) as store:
+        record(store.engine, [replace(published[1], numbers={"accuracy": 0.5})])
+    said = "training aaaaaaaaaaaa of MLP has accuracy 0.75 in .*, but 0.5 in the store: load the"
+    with pytest.raises(BadTrainings, match=said):
+        load(publish(*published), url)
+    with open_store(url) as store:
+        assert count(store) == 1
+
+
+def test_exit_codes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'new.db'}"
     empty = tmp_path / "empty.csv"
     empty.touch()
-    assert [main([]), main([url]), main(["missing.csv", url]), main([str(empty), url])] == [2] * 4
-    said = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in said] == [
-        "usage",
-        "usage",
-        "missing.csv cannot be read",
-        f"{empty} holds no trainings",
-    ]
+    ends = {
+        (): "Error: Missing argument 'FILE.csv'.",
+        (url,): "Error: Missing argument 'URL'.",
+        ("missing.csv", url): "error: missing.csv cannot be read",
+        (str(empty), url): f"error: {empty} holds no trainings",
+        (str(empty), "sqlite://"): "error: a store needs a file",
+    }
+    for words, said in ends.items():
+        result = CliRunner().invoke(app, words)
+        assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
     assert not (tmp_path / "new.db").exists()
+
+
+def test_help_is_no_wrong_usage() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Take the trainings that a report has published as done." in result.stdout

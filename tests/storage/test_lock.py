@@ -12,6 +12,8 @@ import pytest
 
 from storage.errors import StoreError, StoreInUse
 from storage.lock import store_lock
+from storage.reader import open_reader
+from storage.store import open_store
 
 NAMES = ["paper/MLP", "paper/CNN"]
 
@@ -20,6 +22,8 @@ DRIVER = """
 import sys
 from storage.errors import StoreInUse
 from storage.lock import store_lock
+from storage.reader import open_reader
+from storage.store import open_store
 try:
     with store_lock(sys.argv[1], sys.argv[2:]) as lock:
         print("runs", flush=True)
@@ -120,3 +124,22 @@ def test_a_folder_that_cannot_be_written(small_disk: Callable[[str], Path]) -> N
     with pytest.raises(StoreError, match=r"studies\.db is read-only: make the file and"):
         with store_lock(url, []):
             pass
+
+
+def test_a_folder_that_takes_no_files() -> None:
+    with pytest.raises(StoreError, match=r"^/proc/x\.db cannot be written: its folder takes no"):
+        with store_lock("sqlite:////proc/x.db", []):
+            pass
+
+
+def test_a_store_of_two_names_is_only_read(tmp_path: Path, sqlite_url: str) -> None:
+    """Each name has a lock of its own: two drivers would write, and one lose all."""
+    with open_store(sqlite_url):
+        pass
+    (tmp_path / "other.db").hardlink_to(tmp_path / "studies.db")
+    for url in (sqlite_url, f"sqlite:///{tmp_path / 'other.db'}"):
+        with pytest.raises(StoreError, match=r"db has other names \(hard links\), under which"):
+            with store_lock(url, []):
+                pass
+        open_reader(url).dispose()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.db", "studies.db"]

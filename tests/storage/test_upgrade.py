@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from storage.errors import OlderSchema
 from storage.lock import store_lock
@@ -17,7 +18,7 @@ from storage.queries import best_params, ranked_cells, studies
 from storage.reader import open_reader
 from storage.store import open_store, open_viewer
 from storage.trainings import recorded, training_runs
-from storage.upgrade import main, upgrade
+from storage.upgrade import app, upgrade
 
 # As it was before experiments had columns of their own.
 OLD_TABLE = """
@@ -157,21 +158,31 @@ def test_a_copy_of_before_is_kept(
 def test_a_store_of_this_schema_needs_no_upgrade(tmp_path: Path, sqlite_url: str) -> None:
     with open_store(sqlite_url):
         pass
-    assert main([sqlite_url]) == 0
+    upgrade(sqlite_url)
     assert [path.name for path in tmp_path.iterdir()] == ["studies.db"]
 
 
-def test_exit_codes(tmp_path: Path, sqlite_url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == main([sqlite_url, sqlite_url]) == main(["studies.db"]) == 2
-    assert main([sqlite_url]) == 4
-    with store_lock(sqlite_url, []):
-        assert main([sqlite_url]) == 3
-    said = capsys.readouterr().err.splitlines()
-    assert [line.partition(":")[0] for line in said] == [
-        "usage",
-        "usage",
-        "not a storage URL",
-        f"no store at {tmp_path / 'studies.db'}",
-        f"{tmp_path / 'studies.db'} is in use by process {os.getpid()} on host {HOST}",
-    ]
+def test_exit_codes(tmp_path: Path, sqlite_url: str) -> None:
+    store = tmp_path / "studies.db"
+    with store_lock(sqlite_url.replace("studies", "other"), []):
+        ends = [
+            ((), 2, "Error: Missing argument 'URL'."),
+            ((sqlite_url, sqlite_url), 2, "Error: Got unexpected extra argument"),
+            (("studies.db",), 2, "error: not a storage URL"),
+            ((sqlite_url,), 4, f"error: no store at {store}"),
+            (
+                (sqlite_url.replace("studies", "other"),),
+                3,
+                f"error: {tmp_path / 'other.db'} is in use by process {os.getpid()} on host {HOST}",
+            ),
+        ]
+        for words, code, said in ends:
+            result = CliRunner().invoke(app, words)
+            assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_help_is_no_wrong_usage() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Bring a store of an older version up to date" in result.stdout

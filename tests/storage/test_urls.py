@@ -1,5 +1,6 @@
 """Which URLs are taken; the others are refused and leave no file."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -26,6 +27,10 @@ BAD = [
     "sqlite:///:memory:",
     "sqlite:///file:studies.db?mode=ro&uri=true",
     "sqlite:///studies.db?timeout=5",
+    "sqlite:///studies.db?y",
+    "sqlite://data/studies.db",
+    "sqlite://me:canary@data/studies.db",
+    "sqlite://me:can@ary@data/studies.db",
     "sqlite:///missing/studies.db",
     "sqlite:///folder",
     "sqlite:///file/studies.db",
@@ -36,6 +41,10 @@ BAD = [
     "postgresql+psycopg2://me:canary@db/studies",
     "postgresql://me:canary@canary@db/studies",
     "postgresql://me:canary@db:port/studies",
+    "postgresql://me:?canary@db/studies",
+    "postgresql://me:?a=canary@db/studies",
+    "postgresql://db/studies?bogus=1",
+    "postgresql://db/studies?y",
     "http://me:canary@db/",
 ]
 
@@ -75,9 +84,33 @@ def test_servers_get_their_driver() -> None:
 
 
 def test_a_server_without_its_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.urls.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "psycopg.pq", None)
     with pytest.raises(BadStoreURL, match="pip install"):
         parse("postgresql://db/studies")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite://data/studies.db", "did you mean sqlite:///data/studies.db?"),
+        ("sqlite://studies.db", "did you mean sqlite:///studies.db?"),
+        ("sqlite:///x.db?y", "a file has no options such as y: give sqlite:///PATH"),
+        ("postgresql://db/a?ssl_mode=no", "no option 'ssl_mode': did you mean sslmode?"),
+        ("postgresql://db/a?bogus", "PostgreSQL has no option 'bogus': did you mean "),
+    ],
+)
+def test_typos_are_told(url: str, said: str) -> None:
+    with pytest.raises(BadStoreURL, match=re.escape(said)):
+        parse(url)
+
+
+def test_a_current_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(BadStoreURL, match=r"studies.db cannot be a store \(No such file"):
+        parse("sqlite:///studies.db")
+    assert sqlite_path(parse(f"sqlite:///{tmp_path}/studies.db")) == tmp_path / "studies.db"
 
 
 def test_a_reader_needs_a_store(tmp_path: Path, sqlite_url: str) -> None:

@@ -107,14 +107,25 @@ def test_the_table_has_no_more_than_what_is_asked_for(several: str) -> None:
     assert header.split() == ["model", "rate", "kernel", "searched", "accuracy", "seconds"]
     assert machine.split() == ["machine", "0.1", "rbf", "0.6250"]
     assert len(ask(several, "--experiment", "toy").splitlines()) == 1 + 2 + 2
-    # It is one of the experiment's models, of which nothing is there.
-    assert len(ask(several, "--experiment", "toy", "forest").splitlines()) == 1 + 2
 
 
-def test_an_unknown_model_is_told_the_nearest(several: str) -> None:
-    result = CliRunner().invoke(app, ["--storage", several, "Tre"])
-    assert result.exit_code == 2
-    assert result.stderr == "error: no model is called 'Tre': did you mean tree?\n"
+@pytest.mark.parametrize("format", ["table", "json"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Tre", "no model is called 'Tre': did you mean tree?"),
+        ("--experiment toi", "no experiment is called 'toi': did you mean toy?"),
+        # It is one of the experiment's models, of which nothing is there.
+        ("forst --experiment toy", "no model is called 'forst': did you mean tree?"),
+        ("forest --experiment toy", "no model is called 'forest': did you mean tree?"),
+    ],
+)
+def test_unknown_names_are_told_the_nearest(
+    several: str, words: str, said: str, format: str
+) -> None:
+    arguments = ["--storage", several, "--format", format, *words.split()]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"error: {said}\n")
 
 
 def test_objectives_of_several_experiments_are_named(tmp_path: Path) -> None:
@@ -156,6 +167,9 @@ def test_a_store_without_results_is_no_error(tmp_path: Path) -> None:
         pass
     assert json.loads(ask(url, "--format", "json")) == []
     assert ask(url).split()[:4] == ["model", "searched", "result", "seconds"]
+    for words in (["tree"], ["--experiment", "toy"]):
+        result = CliRunner().invoke(app, ["--storage", url, *words])
+        assert (result.exit_code, "has no studies yet" in result.stderr) == (2, True)
 
 
 def test_neither_torch_nor_optuna_is_loaded(several: str, tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_all_trainings_are_in_the_table(written: Path) -> None:
     assert header == [
         "fingerprint", "model", "learning_rate", "batch_size", "alpha", "seed", "epochs",
         "auxiliary", "data", "status", "accuracy", "validation_accuracy", "train_seconds",
-        "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of",
+        "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of", "check",
     ]  # fmt: skip
     trainings = [dict(zip(header, row, strict=True)) for row in rows]
     reruns = [run["rerun_of"] for run in trainings if run["rerun_of"]]

@@ -80,7 +80,11 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         write_files(folder / "notes.txt", {"report.md": b"5"})
     (folder / "figures" / "b.png").unlink()
     (folder / "figures" / "b.png").mkdir()
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UsageError, match=r"\(figures/b.png is a folder\): name another folder"):
+        write_files(folder, {"report.md": b"7", "figures/c.png": b"8", "figures/b.png": b"6"})
     with pytest.raises(UsageError, match="cannot be written"):
-        write_files(folder, {"figures/b.png": b"6", "report.md": b"7"})
+        write_files(folder, {"report.md": b"7", "figures/a.png/c.png": b"8"})
     assert (folder / "report.md").read_text() == "3"
+    assert sorted(folder.rglob("*")) == before
     assert not list(folder.glob(".*"))

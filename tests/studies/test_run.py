@@ -356,3 +356,28 @@ def test_a_second_run_trains_nothing_and_says_so(
     assert (terminal.trained(), terminal.query("select * from trials")) == before
     with pytest.raises(KeyError, match="MLPP"):
         studies.run_model("MLPP", storage)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("device", "code"), [("left", 0), ("/dev/full", 1)])
+def test_output_that_goes_nowhere_stops_no_training(
+    device: str, code: int, tmp_path: Path, cache: Path
+) -> None:
+    """Neither that of the command, nor what trainings print on their workers."""
+    loud = FOREST.replace("return {", "print('x' * 9999, flush=True)\n        return {")
+    words = ["Tree", *defined(tmp_path, loud), "--repeats", "1", "--reruns", "1"]
+    reader, left = os.pipe()
+    os.close(reader)
+    with os.fdopen(left, "w") as pipe, Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "studies.run", *words],
+            cwd=tmp_path,
+            stdout=pipe if device == "left" else full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    lost = "error: the output could not be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (code, lost if code else "")
+    (winner,) = Terminal(tmp_path, cache).query("select runs from best_params")
+    assert winner == (1,)

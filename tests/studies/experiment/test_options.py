@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 
 from studies import Experiment, Published, Stage
@@ -197,3 +198,30 @@ def test_a_function_that_makes_no_experiment_is_refused() -> None:
         ExperimentFunction(divides)()
     with pytest.raises(UsageError, match=r"^no parameter is called"):
         MINE.changed(lambda experiment: experiment.with_grid("nothing", [1]))()
+
+
+@pytest.mark.parametrize(
+    ("definition", "options", "said"),
+    [
+        (TOY, {"racing": "no"}, "racing must be True or False, not 'no'"),
+        (TOY, {"repeats": "3"}, "repeats must be a whole number, not '3'"),
+        (MINE, {"reruns": True}, "reruns must be a whole number, not True"),
+        (MINE, {"rank_by": 3}, "rank-by must be mean or lower-bound, not 3"),
+        (MINE, {"epochs": True}, "epochs must be a whole number, not True"),
+        (MINE, {"epochs": 1.5}, "epochs must be a whole number, not 1.5"),
+        (MINE, {"rate": "fast"}, "rate must be a number, not 'fast'"),
+        (MINE, {"rate": None}, "rate must be a number, not None"),
+        (MINE, {"folder": 3}, "folder must be Path, not 3"),
+        (MINE, {"nothing": 3}, "nothing must be a word, not 3"),
+    ],
+)
+def test_values_of_another_type_are_refused(
+    definition: Any, options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        resolve(definition, options)
+
+
+def test_values_that_are_as_good_are_taken() -> None:
+    given = {"epochs": np.int64(5), "rate": 1, "folder": "a/b", "nothing": None}
+    assert resolve(MINE, given, "mine").name == "mine"

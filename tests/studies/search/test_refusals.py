@@ -13,6 +13,7 @@ from storage.lock import store_lock
 from storage.store import open_store
 from studies import best, run
 from studies.paper import experiment as paper
+from studies.search.service import Settings
 
 Ends = Callable[..., str]
 
@@ -77,3 +78,27 @@ def test_a_damaged_store_is_left_alone(command: Any, ends: Ends, tmp_path: Path)
     (tmp_path / "studies.db").write_bytes(damaged)
     assert "is not an SQLite database" in ends(4, "MLP", command=command)
     assert (tmp_path / "studies.db").read_bytes() == damaged
+
+
+def test_a_current_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There, torch would end the process without a word of ours."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit) as ended:
+        run.main(["MLP", "--storage", f"sqlite:///{tmp_path}/studies.db"])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == "error: the current folder is gone: change to one that is there\n"
+
+
+def test_paths_do_not_follow_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What loads the data may change it."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(artifact_dir=Path("figures"))
+    assert settings.storage == f"sqlite:///{tmp_path}/studies.db"
+    assert settings.artifact_dir == tmp_path / "figures"
