@@ -24,11 +24,12 @@ _SECONDS = (0.0, 30 * 24 * 3600.0)
 """Deadlines are made of recorded times: with a longer one, none would hold."""
 
 _RANGES = {
-    "accuracy": (0.0, 1.0),
-    "validation_accuracy": (0.0, 1.0),
     "train_seconds": _SECONDS,
     "cpu_seconds": _SECONDS,
 }
+
+_FRACTIONS = ("accuracy", "validation_accuracy")
+"""Numbers that are from 0 to 1 in files of older versions; those of others may be percentages."""
 
 _INTEGER = r"[+-]?[0-9]{1,18}"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?"
@@ -89,6 +90,9 @@ def _trainings(path: Path, reader: Any, unchecked: bool) -> Iterator[TrainingRun
         run = _training(row, roles, place)
         # Two versions of code may give other numbers: rows that have a check need not agree.
         if unchecked and run.numbers:
+            for name in _FRACTIONS:
+                if not 0 <= run.numbers.get(name, 0) <= 1:
+                    raise BadTrainings(f"{place}: {name} {row[name]} is out of range")
             names_before = numbers.setdefault((run.model, *run.settings.items()), {*run.numbers})
             if names_before != {*run.numbers}:
                 raise BadTrainings(
