@@ -5,6 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from studies import bound as bound  # before all that imports the other packages
 from studies.experiment.definition import Experiment, Published
 from studies.experiment.stage import Stage
 

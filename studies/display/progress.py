@@ -43,6 +43,7 @@ class Progress:
         """
         self._console, self._time = console, TimeLeft(expected)
         self._without_workers = False
+        self._refused: set[str] = set()
         self._last_line = 0.0
         width = min(20, max(5, console.width - 46))
         self._display = _Display(
@@ -101,6 +102,18 @@ class Progress:
         if waits and not self._without_workers:
             self._console.print("The cluster has no workers: this run waits until one joins.")
         self._without_workers = waits
+
+    def refuses(self, workers: Mapping[str, str]) -> None:
+        """Print which workers of a cluster do not train, with the reason: once for each reason."""
+        for address, reason in workers.items():
+            if reason not in self._refused:
+                self._refused.add(reason)
+                self._console.print(
+                    f"Worker {address}, as any like it, does not train: {reason}.",
+                    soft_wrap=True,
+                    highlight=False,
+                    markup=False,
+                )
 
     def trained(
         self, trial: "RunningTrial", trainings: int, seconds_each: float | None = None

@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from distributed import Future
 
 from studies.search.plan import Durations
 from studies.search.trial import RunningTrial
-from studies.workers.cluster import Cluster, Failed
-from studies.workers.job import ALL_CORES, Job, Report, within
+from studies.workers.cluster import Cluster
+from studies.workers.job import ALL_CORES, Failed, Job, Report, attempt
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,20 @@ class Dispatch:
     durations: Durations
     jobs: Iterator[Work]
     one_by_one: bool
-    in_flight: dict[Future[list[Report]], Work] = field(default_factory=dict)
+    in_flight: dict[Future[Any], Work] = field(default_factory=dict)
+    _refused: deque[Work] = field(default_factory=deque)
     _suspects: deque[Work] = field(default_factory=deque)
 
     def fill(self) -> bool:
         """Send jobs while there is room for them; return whether any is in flight."""
         while self._has_room():
-            work = self._suspects.popleft() if self._suspects else next(self.jobs, None)
+            waiting = self._suspects or self._refused
+            work = waiting.popleft() if waiting else next(self.jobs, None)
             if work is None:
                 break
             job = work.job
             deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
-            future = self.cluster.submit(within, deadline, job, same_worker=self.one_by_one)
+            future = self.cluster.submit(attempt, deadline, job, same_worker=self.one_by_one)
             self.in_flight[future] = work
         return bool(self.in_flight)
 
@@ -68,7 +71,9 @@ class Dispatch:
         ended: list[tuple[Work, list[Report] | Failed]] = []
         for future, result in self.cluster.finished(seconds):
             work = self.in_flight.pop(future)
-            if not isinstance(result, Failed) or not result.deaths:
+            if result is None:
+                (self._suspects if work.deaths else self._refused).append(work)
+            elif not isinstance(result, Failed) or not result.deaths:
                 ended.append((work, result))
             elif not work.deaths:
                 self._suspects.append(replace(work, deaths=result.deaths))

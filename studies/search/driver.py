@@ -24,8 +24,8 @@ from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
 from studies.search.trial import RunningTrial
-from studies.workers.cluster import Cluster, Failed
-from studies.workers.job import Report
+from studies.workers.cluster import Cluster
+from studies.workers.job import Failed, Report
 
 Finish = Callable[[RunningTrial], None]
 """What is done with a cell when the seeds to train of it are trained."""
@@ -94,6 +94,7 @@ class Driver:
             while dispatch.fill():
                 self.progress.waits_for_workers(self.cluster.threads() == 0)
                 self._collect(dispatch.ended(seconds=0.5), finish)
+                self.progress.refuses(self.cluster.refused)
                 # A rerun is being timed: it gets all cores.
                 if self.board is not None and not (grid_study.is_rerun and dispatch.in_flight):
                     self.board.refresh(grid_study, study)

@@ -1,13 +1,17 @@
 """The connection to a Dask scheduler, which can be lost at any time."""
 
+import asyncio
 import logging
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client, LocalCluster, WorkerPlugin
+from distributed import Client, LocalCluster, Security, WorkerPlugin, rpc
+from distributed.utils import LoopRunner
+from distributed.versions import VersionMismatchWarning
 
 from studies.display.errors import ClusterLost, UsageError
 
@@ -34,10 +38,25 @@ def connect(scheduler: str | LocalCluster) -> Client:
     _silence_dask()
     # Dask's own is longer than anyone waits for a scheduler that is gone.
     dask.config.set({"distributed.comm.timeouts.connect": TIMEOUT})
+    # Dask compares all that is installed, in a table.
+    warnings.simplefilter("ignore", VersionMismatchWarning)
     try:
+        if isinstance(scheduler, str):
+            # A client alone would wait for minutes for a port that is no scheduler's.
+            LoopRunner().run_sync(_greet, scheduler)
         return Client(scheduler, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        raise ClusterLost(f"no Dask scheduler answers at {scheduler}") from error
+    except Exception as error:
+        reason = f" ({error})" if isinstance(error, TypeError | ValueError) else ""
+        raise ClusterLost(f"no Dask scheduler answers at {scheduler}{reason}") from error
+
+
+async def _greet(address: str) -> None:
+    """Raise an exception of any kind where what answers at an address is no scheduler."""
+    security = Security().get_connection_args("client")
+    async with rpc(address, connection_args=security) as other:
+        identity = await asyncio.wait_for(other.identity(), TIMEOUT)
+    if identity["type"] != "Scheduler":
+        raise ValueError(f"it is a {identity['type']}'s")
 
 
 @contextmanager
@@ -54,7 +73,7 @@ def answering(client: Client) -> Iterator[None]:
 
 
 def register(client: Client, plugin: WorkerPlugin) -> None:
-    """Bring a plugin to all workers. Raises ClusterLost where they cannot load it."""
+    """Bring a plugin to all workers that can load it."""
     with answering(client):
         for left in reversed(range(ATTEMPTS)):
             try:
@@ -65,14 +84,9 @@ def register(client: Client, plugin: WorkerPlugin) -> None:
                 if not left or client.status != "running":
                     raise
                 time.sleep(0.2)
-            except Exception as error:
-                # Dask passes on what workers raise as text.
-                if "ModuleNotFoundError" not in f"{error!r}":
-                    raise
-                raise ClusterLost(
-                    f"the cluster's workers lack this package, or another one that it needs "
-                    f"({error}): install it on their machines"
-                ) from error
+            except Exception:
+                # What a worker raised that lacks this package. Others have the plugin, or soon.
+                return
 
 
 def _silence_dask() -> None:

@@ -1,5 +1,7 @@
 """What runs on a worker: trainings, from plain values to plain values."""
 
+import asyncio
+import logging
 import os
 import pickle
 import socket
@@ -15,11 +17,16 @@ from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
 from studies.experiment.training import TIMES, Parameters, Training, checked
+from studies.workers.versions import difference, versions
 
 ALL_CORES = 0
 """As a number of threads: as many as the worker's process may use."""
 
-_sent: dict[str, tuple[Mapping[str, Training], Any]] = {}
+PATIENCE = 5.0
+"""Seconds within which trainings that are sent to a worker arrive."""
+
+_sent: dict[str, tuple[Mapping[str, Training], Any] | str] = {}
+"""Trainings and data by key, or the reason why this worker does not train them."""
 
 
 class TrainingsPlugin(WorkerPlugin):
@@ -27,14 +34,32 @@ class TrainingsPlugin(WorkerPlugin):
 
     def __init__(self, content: bytes, key: str) -> None:
         """Take them as pickled by value: workers lack the file that defines them."""
-        self.content, self.key = content, key
+        self.content, self.key, self.versions = content, key, versions()
         self.name = f"trainings-{key}"
 
     def setup(self, worker: Worker) -> None:
-        """Keep them for the jobs to come."""
+        """Keep them for the jobs to come, where this worker trains as the driver would."""
         # Trainings may print: to the driver's terminal, where this worker is on its machine.
         protect()
-        _sent[self.key] = pickle.loads(self.content)
+        # Dask tells nobody of what is raised at a worker that joins later.
+        try:
+            _sent[self.key] = difference(self.versions) or pickle.loads(self.content)
+        except Exception as error:
+            _sent[self.key] = lacking(error)
+
+
+def lacking(error: Exception) -> str:
+    """Return what keeps a worker from loading what it is to train."""
+    return f"it lacks this package, or another one that is needed ({error}): install it there"
+
+
+async def unfit(key: str) -> str | None:
+    """Return why this worker does not train, None where it does."""
+    deadline = time.monotonic() + PATIENCE
+    while key not in _sent and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
+    sent = _sent.get(key, "the trainings did not reach it: start it again")
+    return sent if isinstance(sent, str) else None
 
 
 @dataclass(frozen=True)
@@ -56,6 +81,15 @@ Report = Mapping[str, Any]
 """What a worker sends back of a training: the columns of `training_runs` that it measured."""
 
 
+@dataclass(frozen=True)
+class Failed:
+    """Why a job has no result."""
+
+    reason: str
+    deaths: int = 0
+    """How many worker processes died with it: its own doing, or that of a job beside it."""
+
+
 def cores() -> int:
     """Return how many processor cores this process may use."""
     try:
@@ -72,7 +106,9 @@ def do(job: Job) -> list[Report]:
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     threads = job.threads or cores()
     torch.set_num_threads(threads)
-    trainings, data = _sent[job.key]
+    sent = _sent[job.key]
+    assert not isinstance(sent, str)
+    trainings, data = sent
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         results = trainings[job.model].train(job.parameters, job.seeds, data)
@@ -97,16 +133,22 @@ def do(job: Job) -> list[Report]:
     return reports
 
 
-def within(deadline: float, job: Job) -> list[Report]:
+def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
-    times over.
+    times over. Returns None on a worker that does not train.
     """
+    if isinstance(_sent.get(job.key, ""), str):
+        return None
     watch = threading.Timer(deadline, os._exit, [1])
     watch.daemon = True
     watch.start()
     try:
         return do(job)
+    except Exception as error:
+        # As Dask would tell of it: a cluster's own log is the place for the traceback.
+        logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
+        return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
     finally:
         watch.cancel()

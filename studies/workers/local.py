@@ -3,8 +3,10 @@
 import logging
 import signal
 import time
-from contextlib import suppress
-from multiprocessing import resource_tracker
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker, spawn
+from typing import Any
 
 import dask
 from distributed import LocalCluster, Status
@@ -26,6 +28,8 @@ class LocalWorkers:
     def __init__(self, count: int) -> None:
         """Begin to start them."""
         self._count = count
+        self._resources = ExitStack()
+        self._resources.enter_context(_without_main())
         self.cluster = _cluster()
         self.cluster.scale(count)
         self._alive = time.monotonic()
@@ -48,8 +52,31 @@ class LocalWorkers:
 
     def close(self) -> None:
         """End them; what cannot be ended in order dies with this process."""
-        with suppress(Exception):
+        with suppress(Exception), self._resources:
             self.cluster.close()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let Dask's worker processes start without the main module of this one.
+
+    Functions travel by value, so that workers need no such module, and where it is a script that
+    starts a run at its top level, each worker would start another one.
+    """
+    original = spawn.get_preparation_data
+
+    def prepared(name: str) -> dict[str, Any]:
+        data: dict[str, Any] = original(name)
+        if name.startswith("Dask Worker process"):
+            for key in ("init_main_from_name", "init_main_from_path"):
+                data.pop(key, None)
+        return data
+
+    spawn.get_preparation_data = prepared
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = original
 
 
 def _cluster() -> LocalCluster:

@@ -1,7 +1,10 @@
 """Dask processes that come and go."""
 
 import importlib.util
+import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from studies import bound
 from tests.faults import lives
 from tests.faults.dask_processes import scheduler, worker
 from tests.support.standin import StandIn
@@ -96,3 +100,75 @@ def test_what_a_file_defines_travels_to_workers_that_lack_it(terminal: Terminal,
         (2, 0, 12.0), (2, 1, 12.001), (4, 0, 24.0), (4, 1, 24.001), (4, 10, 24.01),
     ]  # fmt: skip
     assert "nothing is left to train" in terminal.run(*command)
+
+
+WHERE = """
+import os
+import time
+
+from studies import Experiment, Stage
+
+def train(parameters, seed):
+    time.sleep(0.05)
+    return {"accuracy": 0.5, "process": os.getpid()}
+
+experiment = Experiment("where", {"tree": train}, [Stage("size", depth=[*range(50)])], repeats=2)
+"""
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> str:
+    """The path of workers that have another copy of this package, of which one file differs."""
+    copy = tmp_path / "copy"
+    for package in bound.PACKAGES:
+        shutil.copytree(bound.FOLDER / package, copy / package)
+    with (copy / "digitcmp" / "models.py").open("a") as models:
+        models.write("METHODS = {}\n")
+    return os.pathsep.join([str(copy), *filter(None, sys.path)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_worker_of_another_version_does_not_train(
+    is_late: bool, terminal: Terminal, tmp_path: Path, elsewhere: str
+) -> None:
+    """Whether it joins before or later, and it is told once."""
+    (terminal.folder / "where.py").write_text(WHERE)
+    command = ("studies.run", "tree", "--define", "where.py", "--cluster")
+    with (
+        scheduler(tmp_path) as (address, _),
+        worker(address, tmp_path),
+        Client(address) as client,
+    ):
+        client.wait_for_workers(1)
+        (process,) = client.run(os.getpid).values()
+        if is_late:
+            run = terminal.start(*command, address)
+            terminal.wait_for_trainings(4)
+        with worker(address, tmp_path, PYTHONPATH=elsewhere):
+            client.wait_for_workers(2)
+            if not is_late:
+                run = terminal.start(*command, address)
+            said, _ = run.communicate(timeout=120)
+    assert run.returncode == 0, said
+    assert said.count("does not train: it has code of this package ") == 1
+    assert "Traceback" not in said
+    assert terminal.query("select process, count(*) from training_runs group by 1") == [
+        (process, 110)
+    ]
+
+
+@pytest.mark.slow
+def test_without_any_other_workers_a_run_ends(
+    terminal: Terminal, tmp_path: Path, elsewhere: str
+) -> None:
+    (terminal.folder / "where.py").write_text(WHERE)
+    with scheduler(tmp_path) as (address, _), worker(address, tmp_path, PYTHONPATH=elsewhere):
+        with Client(address) as client:
+            client.wait_for_workers(1)
+        run = terminal.start("studies.run", "all", "--define", "where.py", "--cluster", address)
+        said, _ = run.communicate(timeout=60)
+    assert run.returncode == 1, said
+    assert said.startswith("error: no worker trains as this driver would, such as tcp://127")
+    assert said.count("\n") == 1
+    assert not terminal.store.exists()

@@ -1,12 +1,14 @@
 """How the trainings of a cell become jobs."""
 
+from types import SimpleNamespace
+
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import create_trial
 
 from studies.experiment.study import grid_study
 from studies.paper import experiment as paper
-from studies.search.dispatch import cut_into_jobs
+from studies.search.dispatch import Dispatch, Work, cut_into_jobs
 from studies.search.trial import RunningTrial
 from studies.workers.job import ALL_CORES, Job
 
@@ -50,3 +52,33 @@ def test_a_batch_of_any_size_is_trained() -> None:
 def test_a_rerun_goes_alone_with_all_cores() -> None:
     jobs = jobs_of("MLP", "rerun", {"learning_rate": 1e-3, "batch_size": 8, "seed": 10})
     assert [(len(job.seeds), job.threads) for job in jobs] == [(1, ALL_CORES)] * 10
+
+
+class Refusing:
+    """A cluster on which each job's first worker refuses it."""
+
+    def __init__(self) -> None:
+        self.submitted: list[Job] = []
+
+    def threads(self) -> int:
+        return 2
+
+    def submit(self, _: object, deadline: float, job: Job, same_worker: bool) -> int:
+        self.submitted.append(job)
+        return len(self.submitted)
+
+    def finished(self, seconds: float) -> list[tuple[int, object]]:
+        last, known = self.submitted[-1], self.submitted[:-1]
+        return [(len(self.submitted), [] if last in known else None)]
+
+
+def test_a_job_that_a_worker_refuses_is_sent_again() -> None:
+    jobs = jobs_of("SiameseCNN", "lr-batch", {"learning_rate": 1e-3, "batch_size": 8})
+    cluster, durations = Refusing(), SimpleNamespace(deadline=lambda *_: 60.0)
+    works = (Work(SimpleNamespace(), job) for job in jobs)
+    dispatch = Dispatch(cluster, durations, works, one_by_one=True)
+    ended = []
+    while dispatch.fill():
+        ended += dispatch.ended(seconds=0.0)
+    assert [work.job for work, _ in ended] == jobs
+    assert cluster.submitted == [job for job in jobs for _ in range(2)]

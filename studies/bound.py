@@ -1,0 +1,15 @@
+"""The packages of this program, bound to the folder in which all of them lie."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1]
+
+PACKAGES = ("digitcmp", "storage", "studies")
+
+# `python -m` looks in the working directory first, whose files must not stand in for these.
+sys.path.insert(0, str(FOLDER))
+for package in PACKAGES:
+    import_module(package)
+sys.path.remove(str(FOLDER))
