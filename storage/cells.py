@@ -13,7 +13,36 @@ RANKABLE = "state = 'COMPLETE' and score is not null"
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
 RANKING = "sign * score desc, coalesce(place, number)"
 
-_DECODED = {"sqlite": "json_extract({}, '$')", "postgresql": "cast({} as json) #>> '{{}}'"}
+PROOF = {
+    "COMPLETE": ("score", "train_seconds"),
+    "PRUNED": ("given_up", "given_up"),
+    "FAIL": ("place", "final_error"),
+    "RUNNING": ("place", "place"),
+}
+"""Attribute of a trial of a search, and of one of reruns, that only a driver sets, by state.
+
+Trials of others may be in our studies: added, optimized or told by hand. They count for nothing.
+"""
+
+# Attributes that others set may be of any kind, or no JSON at all, such as NaN: a value of another
+# kind is NULL, as PostgreSQL would end the query.
+_ATTRIBUTE = {
+    "sqlite": {
+        "word": """case when value_json like '"%' then json_extract(value_json, '$') end""",
+        "number": "case when ltrim(value_json, '-') glob '[0-9]*'"
+        " then cast(value_json as double precision) end",
+    },
+    "postgresql": {
+        # It has neither the character 0 nor halves of a surrogate pair.
+        "word": r"""case when value_json like '"%' and regexp_replace(value_json,
+            '\\ud[89ab]..\\ud[c-f]', '', 'g') !~ '\\u(0000|d[89a-f])'
+            then cast(value_json as json) #>> '{}' end""",
+        "number": r"cast(substring(value_json from '^(-?[0-9]{1,17}([.e].*)?)$')"
+        " as double precision)",
+    },
+}
+
+_PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
 
 _WORD = {
     "sqlite": "json_extract(distribution_json,"
@@ -23,7 +52,7 @@ _WORD = {
 }
 
 _KINDS = {
-    "integer": "cast(param_value as bigint)",
+    "integer": "case when abs(param_value) < 9e18 then cast(param_value as bigint) end",
     "number": "param_value",
     # Optuna keeps the place of a word among the choices.
     "word": """case when distribution_json like '{{"name": "Categorical%' then {word}
@@ -37,6 +66,11 @@ def attribute(key: str) -> str:
     """Return the JSON text of an attribute of trial `t`."""
     return f"""(select value_json from trial_user_attributes a
         where a.trial_id = t.trial_id and a.key = '{key}')"""
+
+
+def number(dialect: str, key: str) -> str:
+    """Return an attribute of trial `t`, NULL where it is no number."""
+    return attribute(key).replace("value_json", _ATTRIBUTE[dialect]["number"], 1)
 
 
 def deviation(value: str, mean: str) -> str:
@@ -54,9 +88,14 @@ def parameters(columns: Columns) -> dict[str, str]:
 def trials(dialect: str, columns: Columns) -> str:
     """Return `tried`: the trials of all studies, with their labels and parameters."""
 
-    def label(key: str) -> str:
-        return _DECODED[dialect].format(f"max(case when key = '{key}' then value_json end)")
+    def label(key: str, kind: str = "word") -> str:
+        return f"max(case when key = '{key}' then {kind} end)"
 
+    proof = "".join(
+        f"""
+        when '{state}' then case stage when 'rerun' then '{of_rerun}' else '{of_search}' end"""
+        for state, (of_search, of_rerun) in PROOF.items()
+    )
     drawn = parameters(columns)
     values = [
         f""", (select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
@@ -64,19 +103,30 @@ def trials(dialect: str, columns: Columns) -> str:
         for name, kind in columns["parameter"].items()
     ]
     return f"""
-labelled as (
-    select study_id, {label("experiment")} as experiment, {label("model")} as model,
-        {label("stage")} as stage, coalesce({label("objective")}, 'accuracy') as objective,
-        case {label("direction")} when 'minimize' then -1 else 1 end as sign,
-        cast({label("parameters")} as bigint) as parameter_count,
-        cast({label("guessing")} as double precision) as guessing
-    from study_user_attributes where key in ('experiment', 'model', 'stage', 'objective',
+noted as (
+    select study_id, key, value_json, {_ATTRIBUTE[dialect]["word"]} as word,
+        {_ATTRIBUTE[dialect]["number"]} as number
+    from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'objective',
         'direction', 'parameters', 'guessing')
-    group by study_id
+),
+labelled as (
+    select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
+        {label("stage")} as stage, {label("stage", "value_json")} as stage_json,
+        {label("stages", "value_json")} as stages,
+        coalesce({label("objective")}, 'accuracy') as objective,
+        case {label("direction")} when 'minimize' then -1 else 1 end as sign,
+        cast({label("parameters", "case when abs(number) < 9e18 then number end")} as bigint)
+            as parameter_count,
+        {label("guessing", "number")} as guessing
+    from noted n join studies s on s.study_id = n.study_id
+    group by n.study_id, study_name
+    having study_name = {" || '/' || ".join(map(label, ("experiment", "model", "stage")))}
 ),
 tried as (
     select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state{"".join(values)}
     from labelled s join trials t on t.study_id = s.study_id
+    where exists (select 1 from trial_user_attributes a where a.trial_id = t.trial_id
+        and a.key = case cast(t.state as varchar){proof} end)
 )"""
 
 
@@ -89,7 +139,7 @@ def cells(dialect: str, columns: Columns) -> str:
     return f"""{trials(dialect, columns)},
 drawn as (
     select t.*, (select count(*) from trial_params p where p.trial_id = t.trial_id) as params
-    from tried t where stage <> 'rerun'
+    from tried t where stage <> 'rerun' and {attribute("place")} is not null
 ),
 attempts as (
     select drawn.*, max(params) over (partition by study_id) as params_of_cell,
@@ -103,19 +153,20 @@ cells as (
     select t.*,
         case when substr({attribute("final_error")}, 2, 8) = 'diverged' then 'DIVERGED'
             else trial_state end as state,
-        cast({attribute("score")} as double precision) as score,
-        cast({attribute("place")} as integer) as place
+        {number(dialect, "score")} as score, {number(dialect, "place")} as place
     from attempts t where attempt = 1 and params > 0 and params = params_of_cell
 )"""
 
 
 def ranked(dialect: str, columns: Columns) -> str:
     """Return `ranked`: the cells that may win, number 1 being the winner of a model's search."""
-    # Later stages are begun later.
+    # Later stages are begun later, but for those of studies that were deleted and searched again.
     return f"""{cells(dialect, columns)},
 ranked as (
     select cells.*, row_number() over (
-        partition by experiment, model order by study_id desc, {RANKING}
+        partition by experiment, model
+        order by coalesce({_PLACE_IN_TEXT[dialect]}(stages, stage_json), 0) desc, study_id desc,
+            {RANKING}
     ) as rank_of_all
     from cells where {RANKABLE}
 )"""
@@ -126,13 +177,17 @@ def reruns(dialect: str, columns: Columns) -> str:
     return f"""{trials(dialect, columns)},
 finished as (
     select t.*, (select value from trial_values v where v.trial_id = t.trial_id) as value,
-        cast({attribute("train_seconds")} as double precision) as train_seconds
+        {number(dialect, "train_seconds")} as train_seconds,
+        row_number() over (partition by study_id, (
+            select param_value from trial_params p
+            where p.trial_id = t.trial_id and p.param_name = 'seed'
+        ) order by number desc) as attempt
     from tried t where stage = 'rerun' and trial_state = 'COMPLETE'
 ),
 reruns as (
     select finished.*, avg(value) over (partition by study_id) as mean_value,
         avg(train_seconds) over (partition by study_id) as mean_seconds
-    from finished
+    from finished where attempt = 1
 )"""
 
 

@@ -19,14 +19,15 @@ from storage.rows import BestParams, GridCell, ModelResult, RankedCell, Rerun, S
 from storage.trainings import recorded
 
 __all__ = ["BestParams", "GridCell", "ModelResult", "RankedCell", "Rerun", "StudyAttributes"]
-__all__ += ["best_cell", "best_params", "grid_cells", "model_results", "ranked_cells"]
-__all__ += ["rerun_curves", "reruns", "studies"]
+__all__ += ["best_cell", "best_params", "drawn_parameters", "grid_cells", "model_results"]
+__all__ += ["ranked_cells", "rerun_curves", "reruns", "studies"]
 
 _Row = TypeVar("_Row", BestParams, GridCell, ModelResult, Rerun)
 
 _MEASURED = f"{sql.MEAN} as mean, {sql.DEVIATION} as deviation, {sql.RUNS} as runs"
 
-_CELLS = f"""select c.trial_id, experiment, model, stage, {_MEASURED}, state, {sql.DEAD} as dead
+_CELLS = f"""select c.trial_id, number, experiment, model, stage, {_MEASURED}, state,
+    {sql.DEAD} as dead
 from cells c where"""
 
 
@@ -76,7 +77,7 @@ def best_cell(engine: Engine, experiment: str, model: str, stage: str) -> GridCe
 def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
     """Yield the cells of all searches: study by study, the winner first, those undone last."""
     # Left: a cell that has not been told, or diverged, has no values.
-    select = f"""select t.trial_id, experiment, model, stage, state, sign, guessing,
+    select = f"""select t.trial_id, number, experiment, model, stage, state, sign, guessing,
             {sql.attribute("fingerprints")} as fingerprints, v.intermediate_value as value
         from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
         order by experiment, model, stage, case when {sql.RANKABLE} then 0 else 1 end,
@@ -96,6 +97,7 @@ def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
             runs=len(values),
             state=cell["state"],
             dead=None if guessing is None else sum(sign * v <= sign * guessing for v in values),
+            number=cell["number"],
             values=values,
             fingerprints=tuple(json.loads(cell["fingerprints"] or "[]")),
         )
@@ -108,12 +110,11 @@ def reruns(engine: Engine, experiment: str | None = None, model: str | None = No
                 (select cast(param_value as integer) from trial_params p
                     where p.trial_id = t.trial_id and p.param_name = 'seed') as seed,
                 (select value from trial_values v where v.trial_id = t.trial_id) as value,
-                cast({sql.attribute("train_seconds")} as double precision) as train_seconds,
+                {sql.number(engine.dialect.name, "train_seconds")} as train_seconds,
                 replace({sql.attribute("fingerprint")}, '"', '') as fingerprint,
                 {sql.attribute("final_error")} as final_error
-            from tried t
-            where stage = 'rerun' and (trial_state = 'COMPLETE' or trial_state = 'FAIL')
-        ) r where (value is not null or final_error is not null)"""
+            from tried t where stage = 'rerun' and trial_state in ('COMPLETE', 'FAIL')
+        ) r where true"""
     order = """order by experiment, model, seed, case when value is null then 0 else 1 end,
         trial_id"""
     rows = rows_of(engine, sql.trials, select, order, experiment=experiment, model=model)
@@ -131,18 +132,33 @@ def rerun_curves(engine: Engine, experiment: str, model: str) -> list[tuple[floa
 
 
 def studies(engine: Engine) -> list[StudyAttributes]:
-    """Return all studies of models, in the order in which they were begun."""
-    statement = "select study_id, key, value_json from study_user_attributes order by study_id"
+    """Return all studies of models, in the order in which they were begun.
+
+    Studies of others are left out, and copies: they are not called what their attributes say.
+    """
+    statement = """select study_id, study_name, key, value_json
+        from study_user_attributes join studies using (study_id) order by study_id"""
     begun = []
     with explained(engine.url), engine.connect() as connection:
         rows = connection.execute(text(statement)).all()
-    for _, of_study in groupby(rows, key=lambda row: row.study_id):
+    for (_, name), of_study in groupby(rows, key=lambda row: (row.study_id, row.study_name)):
         attributes = {row.key: json.loads(row.value_json) for row in of_study}
         # A run that was killed as it began may have left some out.
-        if {"experiment", "model", "stage"} <= attributes.keys():
-            names = (attributes["experiment"], attributes["model"], attributes["stage"])
-            begun.append(StudyAttributes(*names, attributes))
+        experiment, model, stage = map(attributes.get, ("experiment", "model", "stage"))
+        if name == f"{experiment}/{model}/{stage}":
+            begun.append(StudyAttributes(str(experiment), str(model), str(stage), attributes))
     return begun
+
+
+def drawn_parameters(engine: Engine) -> dict[str, dict[str, set[str]]]:
+    """Return the distributions, as JSON, of each parameter in the trials of each study by name."""
+    statement = """select distinct study_name, param_name, distribution_json
+        from studies join trials using (study_id) join trial_params using (trial_id)"""
+    drawn: dict[str, dict[str, set[str]]] = {}
+    with explained(engine.url), engine.connect() as connection:
+        for study, name, distribution in connection.execute(text(statement)):
+            drawn.setdefault(study, {}).setdefault(name, set()).add(distribution)
+    return drawn
 
 
 def _made(kind: type[_Row], row: Mapping[str, Any]) -> _Row:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,18 @@ from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, inspect, text
 
-from storage.columns import Columns, Value, read_columns
+from storage.columns import FIXED, Columns, Value, read_columns
 from storage.errors import OlderSchema, StoreError, explained, place
 from storage.urls import connect_args, parse, sqlite_path
+
+_OURS = {
+    "training_columns": ("table", ("name", "role", "kind", "place")),
+    "training_runs": ("table", FIXED),
+    "best_params": ("view", ("experiment", "model", "runs")),
+    "grid_cells": ("view", ("experiment", "model", "stage", "runs", "state")),
+    "model_results": ("view", ("experiment", "model", "parameters", "reruns")),
+}
+"""Tables and views under our names, each with columns that it has in every version."""
 
 _CHUNK = 500
 """Values in one statement: SQLite once took no more than 999."""
@@ -39,12 +48,31 @@ def open_reader(url: str) -> Engine:
 
 
 def require_layout(connection: Connection, url: URL) -> None:
-    """Raise `OlderSchema` where the table of trainings is of before columns were registered."""
+    """Raise `StoreError` where a table or a view under a name of ours is somebody else's.
+
+    Raises `OlderSchema` where the table of trainings is of before columns were registered.
+    """
+    for what in _foreign(connection):
+        raise StoreError(
+            f"{place(url)} has {what} of another program: rename it, or name another store"
+        )
     if is_older(connection):
         raise OlderSchema(
             f"{place(url)} was made by an older version of this program: "
             "`python -m storage.upgrade URL` brings it up to date"
         )
+
+
+def _foreign(connection: Connection) -> Iterator[str]:
+    """Yield the tables and views under names of ours that lack what ours have."""
+    inspected = inspect(connection)
+    there = {"table": inspected.get_table_names(), "view": inspected.get_view_names()}
+    for kind, names in there.items():
+        for name in _OURS.keys() & names:
+            own_kind, wanted = _OURS[name]
+            columns = [column["name"] for column in inspected.get_columns(name)]
+            if kind != own_kind or not set(wanted) <= set(columns):
+                yield f"a {kind} {name}"
 
 
 def is_older(connection: Connection) -> bool:

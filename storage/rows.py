@@ -1,7 +1,7 @@
 """What reads of a store return: trainings, rows of the views, the measurements below them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from storage.columns import Value
@@ -40,6 +40,8 @@ class GridCell:
     dead: int | None
     """Of the runs, those that ended no better than guessing; None where an older version made the
     study, which does not say what guessing gives."""
+    number: int = field(kw_only=True)
+    """Of the trial in its study."""
 
 
 @dataclass(frozen=True)

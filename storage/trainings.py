@@ -41,18 +41,23 @@ def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective
 def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
     """Record trainings, all or none; one whose fingerprint is there already stays as it was.
 
-    Columns that are missing are added. On return all is on disk. Raises `StoreError`, and `BadName`
-    for a name that no column can have.
+    Numbers that it lacks are filled in, and columns that are missing are added. On return all is on
+    disk. Raises `StoreError`, and `BadName` for a name that no column can have.
     """
     if not runs:
         return
     with explained(engine.url), engine.begin() as connection:
         columns = add_columns(connection, _columns_of(runs))
         names = _names(columns)
+        filled = ", ".join(
+            f'"{name}" = coalesce(training_runs."{name}", excluded."{name}")'
+            for name in columns["number"]
+        )
+        then = f"update set {filled} where training_runs.status = excluded.status"
         statement = f"""
             insert into training_runs ({_quoted(names)})
             values ({", ".join(f":c{number}" for number in range(len(names)))})
-            on conflict (fingerprint) do nothing"""
+            on conflict (fingerprint) do {then if filled else "nothing"}"""
         rows = [_row(run, columns) for run in runs]
         connection.execute(
             text(statement),

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
-from optuna.trial import TrialState
 
-from storage.queries import GridCell, best_cell, grid_cells, model_results
+from storage.queries import GridCell, best_cell, grid_cells, model_results, reruns
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
 from studies.display.markdown import escaped
@@ -82,10 +81,17 @@ class Board:
         engine, start = self._store.engine, _start(study)
         if grid.is_rerun:
             results = model_results(engine, grid.experiment.name)
-            return rerun_note(grid, results, _dead(grid, study), start)
+            return rerun_note(grid, results, self._dead(grid), start)
         names = (grid.experiment.name, grid.model, grid.name)
         best = best_cell(engine, *names)
         return search_note(grid, grid_cells(engine, *names), best, _trial_of(study, best), start)
+
+    def _dead(self, grid: GridStudy) -> int:
+        """Return how many reruns ended no better than guessing."""
+        guessing = grid.experiment.guessing
+        done = reruns(self._store.engine, grid.experiment.name, grid.model)
+        values = [rerun.value for rerun in done if rerun.value is not None]
+        return 0 if guessing is None else sum(grid.sign * (v - guessing) <= 0 for v in values)
 
 
 def attached(study: Study, folder: Path) -> dict[str, str]:
@@ -129,14 +135,6 @@ def _write_note(study: Study, text: str) -> None:
         save_note(study, text)
 
 
-def _dead(grid: GridStudy, study: Study) -> int:
-    """Return how many reruns ended no better than guessing."""
-    guessing = grid.experiment.guessing
-    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    values = [trial.value for trial in trials if trial.value is not None]
-    return 0 if guessing is None else sum(grid.sign * (v - guessing) <= 0 for v in values)
-
-
 def _start(study: Study) -> str:
     """Return a sentence with a link to the trial that a study starts from, if it has one."""
     parent = study.user_attrs.get("parent")
@@ -149,10 +147,7 @@ def _start(study: Study) -> str:
 
 def _trial_of(study: Study, best: GridCell | None) -> str:
     """Return a link to the trial of the best cell."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
-        if best is not None and trial.params == dict(best.parameters):
-            return _link(study._study_id, trial.number, f"trial {trial.number}")
-    return ""
+    return "" if best is None else _link(study._study_id, best.number, f"trial {best.number}")
 
 
 def _link(study: int, trial: int, text: str) -> str:

@@ -54,6 +54,12 @@ class GridStudy:
         return "test" if self.is_rerun else self.experiment.select_on
 
     @property
+    def number(self) -> str:
+        """The number of a training that ranks its cell."""
+        objective = self.experiment.objective
+        return objective if self.pairs == "test" else f"validation_{objective}"
+
+    @property
     def metric(self) -> str:
         """The name of what its trials are told."""
         measured = f"{self.pairs} {self.experiment.objective}"

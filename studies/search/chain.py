@@ -3,33 +3,39 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
 
+from storage.errors import StoreError
 from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import Parameters
+from studies.search.adoption import check_studies, labelled
 from studies.search.driver import Driver
 from studies.search.grid_sampler import Grid
 from studies.search.plan import winner
 from studies.search.provenance import Data, study_attributes
-from studies.search.racing import pruner
 
-DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better")
+DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "parent")
 """Attributes of a study that decide no training."""
 
 
 def check_protocol(store: Store, experiment: Experiment, data: Data) -> None:
     """Raise UsageError where a stored study of the experiment, of any model, disagrees with it."""
+    check_studies(store, experiment, data)
     asked = experiment.protocol(data.sha256)
     for study in store.optuna.get_all_studies():
-        if not study.study_name.startswith(f"{experiment.name}/"):
+        # One of another name is a copy, or somebody else's.
+        if not study.study_name.startswith(f"{experiment.name}/") or (
+            "stage" in study.user_attrs and labelled(study.user_attrs) != study.study_name
+        ):
             continue
         disagreements = list(_disagreements(experiment, study.user_attrs, asked))
         if disagreements:
@@ -43,7 +49,7 @@ def _disagreements(
     experiment: Experiment, attributes: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield where a stored study disagrees with an experiment, a setting at a time."""
-    if "protocol" not in attributes:
+    if not isinstance(attributes.get("protocol"), dict):
         return
     known = _stored_protocol(experiment, attributes, asked)
     for name in sorted(asked.keys() | known.keys()):
@@ -88,22 +94,46 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
     """
     parent: dict[str, Any] | None = None
     won: Parameters | None = None
-    for name in chain(experiment, model):
-        grid = grid_study(experiment, model, name, won)
-        study = open_study(driver, grid, parent)
-        driver.run(grid, study)
-        if driver.board is not None:
-            driver.lock.check()
-            driver.board.complete(grid, study)
-        if grid.is_rerun:
-            return
-        won = winner(driver.store.engine, grid)
-        if won is None:
-            driver.failed.append(f"{model} stops at {name}: it has no certain winner")
-            return
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        number = next(trial.number for trial in complete if trial.params == won)
-        parent = {"study": grid.study_name, "trial": number}
+    with _undeleted(driver.store) as used:
+        for name in chain(experiment, model):
+            grid = grid_study(experiment, model, name, won)
+            used.append(grid.study_name)
+            study = open_study(driver, grid, parent)
+            driver.run(grid, study)
+            if driver.board is not None:
+                driver.lock.check()
+                driver.board.complete(grid, study)
+            if grid.is_rerun:
+                return
+            best = winner(driver.store.engine, grid)
+            if best is None:
+                driver.failed.append(f"{model} stops at {name}: it has no certain winner")
+                return
+            parent, won = {"study": grid.study_name, "trial": best.number}, best.parameters
+
+
+@contextmanager
+def _undeleted(store: Store) -> Iterator[list[str]]:
+    """Raise StoreError where one of the studies used is deleted, whatever came of that."""
+    used: list[str] = []
+    error: Exception | None = None
+    try:
+        yield used
+    except Exception as raised:
+        if hasattr(type(raised), "exit_code"):
+            raise
+        error = raised
+    there = {study.study_name for study in store.optuna.get_all_studies()}
+    lost = [name for name in used if name not in there]
+    # One that was made anew under its name lacks what was in it.
+    if error is not None and error.args == (NOT_FOUND_MSG,):
+        lost = lost or used
+    if lost:
+        raise StoreError(
+            f"{lost[-1]} was deleted while this run used it: run again to go on"
+        ) from error
+    if error is not None:
+        raise error
 
 
 def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:
@@ -116,7 +146,6 @@ def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None
         study_name=grid.study_name,
         storage=driver.store.optuna,
         sampler=Grid(grid.grid),
-        pruner=pruner() if grid.is_race else None,
         direction=StudyDirection.MAXIMIZE if grid.sign > 0 else StudyDirection.MINIMIZE,
         load_if_exists=True,
     )

@@ -7,22 +7,22 @@ run that is killed at any instant repeats no more than the trainings in flight.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from optuna import Study
-from optuna.trial import TrialState
+from optuna import Study, Trial
 
 from storage.errors import BadName
 from storage.lock import Lock
 from storage.store import Store
-from storage.trainings import TrainingRun, record, recorded
+from storage.trainings import TrainingRun, record
 from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
 from studies.search.dispatch import Dispatch, Work, cut_into_jobs
-from studies.search.grid_sampler import Grid, fail_unfinished
+from studies.search.grid_sampler import Grid, completed, fail_unfinished
 from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
+from studies.search.record import runs_by_seed
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
 from studies.workers.job import Failed, Report
@@ -56,9 +56,8 @@ class Driver:
         grid = study.sampler
         assert isinstance(grid, Grid)
         free = grid.free(study, grid_study.experiment.training(grid_study.model).cost)
-        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
-        self.progress.begin(grid_study, len(free), complete, left.seconds)
+        self.progress.begin(grid_study, len(free), completed(study), left.seconds)
         cells = (self._begin(grid_study, study, grid, number) for number in free)
         try:
             if grid_study.is_race:
@@ -74,13 +73,18 @@ class Driver:
 
     def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
         """Ask for a cell, with what is recorded of it."""
+
+        def ask() -> Trial:
+            trial = grid.ask(study, number)
+            if not grid_study.is_rerun:
+                trial.set_user_attr("place", grid_study.place(trial.params))
+            return trial
+
         self.lock.check()
-        trial = grid.ask(study, number)
-        if not grid_study.is_rerun:
-            trial.set_user_attr("place", grid_study.place(trial.params))
+        trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
-        runs = recorded(self.store.engine, by_seed.values())
-        running = RunningTrial(grid_study, trial, by_seed, {run.seed: run for run in runs.values()})
+        runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
+        running = RunningTrial(grid_study, ask, trial, by_seed, runs)
         self.progress.asked(running)
         return running
 

@@ -7,11 +7,12 @@ from statistics import fmean
 from sqlalchemy import Engine
 
 from storage.cells import DECIDED
-from storage.queries import best_cell, grid_cells
+from storage.queries import GridCell, best_cell, grid_cells
 from storage.trainings import mean_seconds, recorded
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import FunctionTraining, Parameters
+from studies.search.record import can_rank
 
 PATIENCE = 600.0
 """Seconds that a training may take beyond a hundred times what is expected."""
@@ -72,14 +73,13 @@ class StudyPlan:
     """Wall time of those that are not recorded; None where it is not known."""
 
 
-def winner(engine: Engine, study: GridStudy) -> Parameters | None:
-    """Return a study's best parameters; None while a cell is undecided, or where all diverged."""
+def winner(engine: Engine, study: GridStudy) -> GridCell | None:
+    """Return a study's best cell; None while a cell is undecided, or where all diverged."""
     names = study.experiment.name, study.model, study.name
     cells = grid_cells(engine, *names)
     if sum(cell.state in DECIDED for cell in cells) < len(study):
         return None
-    best = best_cell(engine, *names)
-    return None if best is None else best.parameters
+    return best_cell(engine, *names)
 
 
 def plan(
@@ -104,7 +104,8 @@ def plan(
             if study is not None:
                 won = winner(engine, study) if is_known else None
                 is_known = won is not None
-                chosen = dict(won or {k: values[0] for k, values in study.grid.items()})
+                first = {name: values[0] for name, values in study.grid.items()}
+                chosen = dict(won.parameters if won else first)
                 if won is None and model in experiment.published:
                     chosen |= experiment.published[model].parameters
             study = grid_study(experiment, model, name, chosen)
@@ -127,14 +128,15 @@ def study_plan(
     """
     cells = study.cells()
     if study.is_race:
-        stored = grid_cells(engine, study.experiment.name, study.model, study.name)
-        given_up = [cell.parameters for cell in stored if cell.state == "PRUNED"]
+        shown = grid_cells(engine, study.experiment.name, study.model, study.name)
+        given_up = [cell.parameters for cell in shown if cell.state == "PRUNED"]
         cells = [cell for cell in cells if cell.parameters not in given_up]
     missing = [len(cell.seeds) for cell in cells]
     if planned is not None:
         hashes = [set(study.fingerprints(cell, data_sha256).values()) for cell in cells]
         wanted = set[str]().union(*hashes)
-        known = planned | recorded(engine, wanted).keys()
+        stored = recorded(engine, wanted).values()
+        known = planned | {run.fingerprint for run in stored if can_rank(study, run)}
         missing = [len(of_cell - known) for of_cell in hashes]
         planned |= wanted
     elif _holds_start(study):

@@ -8,12 +8,12 @@ make the outcome depend on the results alone: not on the number of workers, nor 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 
-from optuna import Study
+from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import WilcoxonPruner
-from optuna.trial import TrialState
 
 from studies.experiment.checks import FIRST_REPEATS
+from studies.search.grid_sampler import completed
 from studies.search.trial import RunningTrial
 
 P_THRESHOLD = 0.15
@@ -41,7 +41,7 @@ def race(
     """
     yield _round(cells, FIRST_REPEATS)
     racing = _finish_failed(cells, finish)
-    while racing and not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    while racing and not completed(study):
         leader = max(racing, key=lambda cell: cell.study.sign * cell.score(FIRST_REPEATS))
         yield [(leader, leader.missing)]
         finish(leader)
@@ -76,10 +76,13 @@ def _finish_failed(
 def _is_beaten(study: Study, cell: RunningTrial, repeats: int) -> bool:
     """Hold a cell against the leader on its first repeats; give it up where it is worse."""
     cell.report(repeats)
-    if not cell.trial.should_prune():
+    leader = max(completed(study), key=lambda trial: cell.study.sign * trial.user_attrs["score"])
+    # In a study of its own: somebody else's trial may be the best of ours.
+    alone = create_study(direction=study.direction)
+    alone.add_trial(leader)
+    if not pruner().prune(alone, cell.frozen()):
         return False
-    leader = study.best_trial.number
     cell.given_up = (
-        f"worse than trial {leader} after {repeats} repeats (Wilcoxon p < {P_THRESHOLD})"
+        f"worse than trial {leader.number} after {repeats} repeats (Wilcoxon p < {P_THRESHOLD})"
     )
     return True

@@ -2,11 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from optuna import Trial
-from optuna.trial import TrialState
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
 from storage.trainings import TrainingRun
 from studies.display.words import number_text
@@ -23,6 +24,8 @@ class RunningTrial:
     """A trial, and what is known of its trainings."""
 
     study: GridStudy
+    ask: Callable[[], Trial]
+    """Starts a trial for its cell."""
     trial: Trial
     fingerprints: dict[int, str]
     """By seed, in the order of the seeds."""
@@ -68,10 +71,8 @@ class RunningTrial:
     @property
     def values(self) -> list[float]:
         """The values that rank this cell, in the order of seeds; diverged trainings are skipped."""
-        objective = self.study.experiment.objective
-        name = objective if self.study.pairs == "test" else f"validation_{objective}"
         runs = [self.runs[seed] for seed in self.fingerprints if seed in self.runs]
-        return [run.numbers[name] for run in runs if run.status == "ok"]
+        return [run.numbers[self.study.number] for run in runs if run.status == "ok"]
 
     def score(self, repeats: int | None = None) -> float:
         """Return the mean of the first values, or of all, or what is one standard error worse."""
@@ -105,10 +106,7 @@ class RunningTrial:
 
     def report(self, repeats: int | None = None) -> None:
         """Give the trial the values of its first repeats, or of all, once for all calls."""
-        for repeat, value in enumerate(self.values[:repeats]):
-            if repeat >= self.reported:
-                self.trial.report(value, repeat)
-                self.reported = repeat + 1
+        self._write(lambda: self._report(repeats))
 
     def tell(self) -> None:
         """Tell the trial what its trainings gave.
@@ -116,6 +114,30 @@ class RunningTrial:
         A cell that diverged has no value, as Optuna refuses NaN: it fails for good. A cell that
         broke its workers fails too, but the next run tries it again.
         """
+        self._write(self._tell)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write to the trial, or to a new one where somebody else told it meanwhile."""
+        try:
+            write()
+        except (UpdateFinishedTrialError, ValueError):
+            # Optuna raises a ValueError for whatever it cannot tell.
+            if not self.frozen().state.is_finished():
+                raise
+            self.trial, self.reported = self.ask(), 0
+            self._write(write)
+
+    def frozen(self) -> FrozenTrial:
+        """Return the trial as it is stored."""
+        return self.trial.storage.get_trial(self.trial._trial_id)
+
+    def _report(self, repeats: int | None = None) -> None:
+        for repeat, value in enumerate(self.values[:repeats]):
+            if repeat >= self.reported:
+                self.trial.report(value, repeat)
+                self.reported = repeat + 1
+
+    def _tell(self) -> None:
         trial, value = self.trial, self.value
         state: TrialState | None = None
         if self.study.is_rerun:
@@ -142,6 +164,6 @@ class RunningTrial:
             trial.set_user_attr("train_seconds", run.train_seconds)
             trial.set_user_attr("cpu_seconds", run.cpu_seconds)
         else:
-            self.report()
+            self._report()
             trial.set_user_attr("score", value)
         trial.study.tell(trial, value, state)

@@ -116,8 +116,12 @@ class Search:
         drawn = {name: value for name, value in given.items() if value is not None}
         if state == TrialState.COMPLETE and value is None:
             value = sum(values) / len(values)
-        if state == TrialState.COMPLETE and seed is None:
-            attributes.setdefault("score", value)
+        if state == TrialState.COMPLETE:
+            attributes.setdefault("score" if seed is None else "train_seconds", value)
+        if state == TrialState.PRUNED:
+            attributes.setdefault("given_up", "worse")
+        if seed is None and not space:
+            attributes.setdefault("place", len(self.study.get_trials(deepcopy=False)))
         self.study.add_trial(
             create_trial(
                 state=state,

@@ -80,7 +80,9 @@ def test_views_of_another_version_are_replaced(url: str, search: Callable[..., A
         search(store).add(5e-4, 8, values=[0.5])
         with store.engine.begin() as connection:
             connection.execute(text("drop view best_params"))
-            connection.execute(text("create view best_params as select 1 as old"))
+            connection.execute(
+                text("create view best_params as select 1 as experiment, 1 as model, 1 as runs")
+            )
     with open_store(url) as store:
         assert best_params(store.engine)[0].mean == 0.5
 

@@ -33,7 +33,9 @@ ALPHA = replace(SEARCH, grid={"learning_rate": [5e-3], "batch_size": [8], "alpha
 
 
 def cell(mean: float, **parameters: Value) -> GridCell:
-    return GridCell("paper", "AuxsiameseCNN", "s", parameters, mean, 0.012, 10, "COMPLETE", 0)
+    return GridCell(
+        "paper", "AuxsiameseCNN", "s", parameters, mean, 0.012, 10, "COMPLETE", 0, number=0
+    )
 
 
 CELLS = [

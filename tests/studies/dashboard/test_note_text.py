@@ -27,8 +27,9 @@ PUBLISHED = {
 TOY = Experiment("toy", {"forest": train, "tree": train}, [SIZE, RATE], guessing=0.6)
 BESIDE = dataclasses.replace(TOY, published=PUBLISHED)
 CELL = GridCell(
-    "toy", "tree", "size", {"depth": 4, "kernel": "rbf", "rate": 0.0}, 0.85, 0.01, 10, "COMPLETE", 0
-)
+    "toy", "tree", "size", {"depth": 4, "kernel": "rbf", "rate": 0.0}, 0.85, 0.01, 10, "COMPLETE",
+    dead=0, number=3,
+)  # fmt: skip
 RESULT = ModelResult("toy", "tree", "accuracy", 66302, WINNER, 0.86, 0.011, 0.5, 0.02, 10)
 
 

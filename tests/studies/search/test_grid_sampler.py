@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage, InMemoryStorage
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
 from storage.store import Store
 from storage.trainings import Value
-from studies.search.grid_sampler import FINAL_ERROR, Grid, fail_unfinished
+from studies.search.grid_sampler import FINAL_ERROR, Grid, fail_unfinished, is_ours
 
 SPACE: dict[str, tuple[Value, ...]] = {
     "learning_rate": (5e-3, 1e-3),
@@ -52,6 +52,13 @@ def ask(study: Study) -> optuna.Trial:
     return grid_of(study).ask(study, free(study)[0])
 
 
+def tell(study: Study, trial: optuna.Trial, value: float = 0.5) -> None:
+    """Complete a trial as a driver does."""
+    trial.set_user_attr("place", 0)
+    trial.set_user_attr("score", value)
+    study.tell(trial, value)
+
+
 def cell_of(trial: optuna.Trial) -> tuple[Value, ...]:
     return tuple(trial.params[name] for name in SPACE)
 
@@ -68,7 +75,7 @@ def test_the_last_tell_is_like_any_other(store: Store) -> None:
     study = study_on(store.optuna)
     assert len(grid_of(study)) == len(CELLS) == len(free(study))
     for _ in CELLS:
-        study.tell(ask(study), 0.5)
+        tell(study, ask(study))
     assert sorted(completed(study)) == sorted(CELLS)
     assert free(study) == []
 
@@ -79,7 +86,7 @@ def test_the_longest_trainings_come_first(store: Store) -> None:
     while free(study):
         trial = ask(study)
         sizes.append(trial.params["batch_size"])
-        study.tell(trial, 0.5)
+        tell(study, trial)
     assert sizes == [8] * 4 + [16] * 4 + [32] * 4
 
 
@@ -111,7 +118,7 @@ def test_nan_frees_the_cell(store: Store) -> None:
 
 def test_trials_of_a_killed_driver_are_failed_and_asked_again(store: Store) -> None:
     study = study_on(store.optuna)
-    study.tell(ask(study), 0.5)
+    tell(study, ask(study))
     ask(study)
     # Killed before the first parameter was drawn, and before the cell was noted.
     study.ask()
@@ -121,9 +128,37 @@ def test_trials_of_a_killed_driver_are_failed_and_asked_again(store: Store) -> N
     assert fail_unfinished(resumed) == 4
     assert fail_unfinished(resumed) == 0
     while free(resumed):
-        resumed.tell(ask(resumed), 0.5)
+        tell(resumed, ask(resumed))
     assert sorted(completed(resumed)) == sorted(CELLS)
     assert not resumed.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
+
+
+def test_waiting_trials_are_not_handed_out_and_foreign_ones_take_no_cell(store: Store) -> None:
+    """Whatever somebody enqueued, added, optimized or told by hand, every cell is searched."""
+    study = study_on(store.optuna)
+    wanted = {"learning_rate": 5e-3, "batch_size": 8, "optimizer": "sgd", "alpha": 1.0}
+    study.enqueue_trial({**wanted, "batch_size": 9})
+    drawn_from = grid_of(study)._distributions
+    study.add_trial(create_trial(params=wanted, distributions=drawn_from, value=0.99))
+    told = ask(study)
+    told.set_user_attr("place", 0)
+    study.tell(told, 0.99)
+    plain = optuna.load_study(
+        study_name=study.study_name, storage=store.optuna,
+        sampler=optuna.samplers.GridSampler(SPACE, seed=0),
+    )  # fmt: skip
+    plain.optimize(lambda trial: trial.suggest_float("learning_rate", 1e-3, 5e-3), n_trials=2)
+    assert len(free(study)) == len(CELLS)
+    while free(study):
+        cell = free(study)[0]
+        trial = grid_of(study).ask(study, cell)
+        assert trial.params == grid_of(study).cells()[cell]
+        tell(study, trial)
+    assert sorted(cell_of(trial) for trial in ours_of(study)) == sorted(CELLS)
+
+
+def ours_of(study: Study) -> list[Any]:
+    return [trial for trial in study.get_trials() if is_ours(trial)]
 
 
 def test_parameters_are_numbers_that_sql_can_read_or_words(store: Store) -> None:
@@ -153,7 +188,7 @@ def test_every_cell_is_completed_once_whatever_happens(history: list[tuple[str, 
         elif action in ("tell", "fail", "give up", "give up and crash") and running:
             trial = running.pop(which % len(running))
             if action == "tell":
-                study.tell(trial, 0.5)
+                tell(study, trial)
                 continue
             if action != "fail":
                 trial.set_user_attr(FINAL_ERROR, "diverged")
@@ -167,7 +202,7 @@ def test_every_cell_is_completed_once_whatever_happens(history: list[tuple[str, 
         under_way = [cell_of(trial) for trial in running]
         assert len(free(study)) + len(completed(study) + hopeless + under_way) == len(CELLS)
     for trial in running:
-        study.tell(trial, 0.5)
+        tell(study, trial)
     while free(study):
-        study.tell(ask(study), 0.5)
+        tell(study, ask(study))
     assert sorted(completed(study) + hopeless) == sorted(CELLS)

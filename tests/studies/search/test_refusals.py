@@ -51,7 +51,9 @@ def test_another_protocol_is_shown_beside_the_stored_one(
     asked = stored[name]
     stored[name] = "another"
     with open_store(url) as store:
-        study = create_study(study_name="mine/AuxMLP/alpha", storage=store.optuna)
+        study = create_study(
+            study_name="mine/AuxMLP/alpha", storage=store.optuna, direction="maximize"
+        )
         study.set_user_attr("protocol", stored)
     options = [word for key, value in SMALL.items() for word in (f"--{key}", str(value))]
     # Models of one experiment are compared with each other: also CNN follows its protocol.

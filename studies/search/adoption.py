@@ -1,0 +1,86 @@
+"""Tell studies that a run can go on with from those that somebody made under their names."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    check_distribution_compatibility,
+    json_to_distribution,
+)
+from optuna.study._frozen import FrozenStudy
+
+from storage.queries import drawn_parameters
+from storage.store import Store
+from studies.display.errors import UsageError
+from studies.experiment.definition import Experiment
+from studies.experiment.study import GridStudy, chain, grid_study
+from studies.search.grid_sampler import distribution, foreign
+from studies.search.provenance import Data, study_attributes
+
+NAMES = ("experiment", "model", "stage")
+SAME = (*NAMES, "objective", "direction")
+"""Attributes that a study has as the experiment has them, if it has them."""
+
+
+def labelled(attributes: Mapping[str, Any]) -> str:
+    """Return what a study with these attributes is called."""
+    return "/".join(str(attributes.get(key)) for key in NAMES)
+
+
+def check_studies(store: Store, experiment: Experiment, data: Data) -> None:
+    """Raise UsageError where a study has a name of the experiment's, and is of another kind."""
+    grids = {
+        grid.study_name: grid for model in experiment.models for grid in _grids(experiment, model)
+    }
+    drawn = drawn_parameters(store.engine)
+    for study in store.optuna.get_all_studies():
+        grid = grids.get(study.study_name)
+        if grid is not None:
+            for reason in _reasons(study, grid, data, drawn.get(study.study_name, {})):
+                raise UsageError(foreign(study.study_name, reason))
+
+
+def _grids(experiment: Experiment, model: str) -> Iterator[GridStudy]:
+    """Yield the studies of a chain, each at the first cell of the one before."""
+    chosen = None
+    for name in chain(experiment, model):
+        grid = grid_study(experiment, model, name, chosen)
+        chosen = {parameter: values[0] for parameter, values in grid.grid.items()}
+        yield grid
+
+
+def _reasons(
+    study: FrozenStudy, grid: GridStudy, data: Data, drawn: Mapping[str, set[str]]
+) -> Iterator[str]:
+    """Yield what is wrong with a study; an empty one is what a driver that was killed leaves."""
+    stored, asked = study.user_attrs, study_attributes(grid, data)
+    directions = [direction.name.lower() for direction in study.directions]
+    if directions != [grid.experiment.direction]:
+        yield f"is to {' and '.join(directions)}, not to {grid.experiment.direction}"
+    for key, value in {**asked, "parent": {}}.items():
+        if key not in stored or not isinstance(value, str | list | dict):
+            continue
+        if type(stored[key]) is not type(value) or (key in SAME and stored[key] != value):
+            yield f"has the attribute {key} {json.dumps(stored[key]):.60}"
+    if drawn and not {*NAMES, "protocol"} <= stored.keys():
+        yield "has trials, but not the attributes of a run"
+    for name, distributions in drawn.items():
+        for text in distributions:
+            if name in grid.grid and not _fits(text, distribution(grid.grid[name])):
+                yield f"has trials with another kind of {name}"
+
+
+def _fits(stored: str, asked: BaseDistribution) -> bool:
+    """Return whether Optuna takes two distributions for those of one parameter."""
+    known = json_to_distribution(stored)
+    if isinstance(asked, CategoricalDistribution) and len(asked.choices) == 1:
+        # It may be the word of another winner.
+        return isinstance(known, CategoricalDistribution)
+    try:
+        check_distribution_compatibility(known, asked)
+    except ValueError:
+        return False
+    return True
