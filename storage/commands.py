@@ -7,12 +7,16 @@ from contextlib import contextmanager
 
 import typer
 
-from storage.output import output
+from storage.output import FAILED, output
 
 SENTENCES: dict[int, str] = {
     signal.SIGINT: "interrupted: the same command goes on from here",
     signal.SIGTERM: "terminated: the same command goes on from here",
 }
+
+
+SHORTAGES = ("can't start new thread", "Cannot allocate memory", "failed to map segment")
+"""What Python and the system's loader say where memory or threads run out, beside MemoryError."""
 
 
 def new_app() -> typer.Typer:
@@ -30,7 +34,8 @@ def run_app(app: Callable[..., object], module: str, words: Sequence[str] | None
 def exit_codes() -> Iterator[None]:
     """End the command in one sentence at a signal, or an error whose class has an `exit_code`.
 
-    Raises every other error as it is: that is a mistake of this program.
+    So it ends where memory or threads run out, too. Raises every other error as it is: that is a
+    mistake of this program.
     """
     try:
         yield
@@ -40,6 +45,12 @@ def exit_codes() -> Iterator[None]:
     except Exception as error:
         # Of the class, as typer.Exit carries one itself.
         code = getattr(type(error), "exit_code", None)
+        if isinstance(error, MemoryError) or any(words in f"{error}" for words in SHORTAGES):
+            _leave(
+                f"error: too little memory, or too few processes, are left ({error!r}): "
+                "close other programs, or raise the limits that `ulimit -a` shows",
+                FAILED,
+            )
         if not isinstance(code, int):
             raise
         _leave(f"error: {error}", code)

@@ -1,10 +1,10 @@
 """Worker processes on this machine."""
 
 import logging
+import resource
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import resource_tracker, spawn
 from typing import Any
 
@@ -18,6 +18,12 @@ LOOPBACK = "127.0.0.1"
 PER_CORE = 8
 """Workers that one may ask for: more would only fill the memory."""
 
+ATTEMPTS = 3
+"""To start each worker before any has ever stayed alive."""
+
+LEAST_ADDRESSES = 1.5e9
+"""Bytes of addresses below which torch, or Dask in this process, breaks down at any point."""
+
 PATIENCE = 120.0
 """Seconds that a run waits for any worker at all."""
 
@@ -26,13 +32,18 @@ class LocalWorkers:
     """One single-threaded process each; whichever dies is replaced, also while it starts."""
 
     def __init__(self, count: int) -> None:
-        """Begin to start them."""
+        """Begin to start them. Raises ClusterLost where a limit leaves them too little memory."""
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESSES:
+            raise ClusterLost(
+                f"a limit of {limit / 1e9:.1f} GB of memory per process (`ulimit -v`) is too low: "
+                f"raise it to {LEAST_ADDRESSES / 1e9:.1f} GB, better to twice as much"
+            )
         self._count = count
-        self._resources = ExitStack()
-        self._resources.enter_context(_without_main())
         self.cluster = _cluster()
         self.cluster.scale(count)
         self._alive = time.monotonic()
+        self._deaths: int | None = 0
 
     def look_after(self, present: int) -> None:
         """Replace those that are gone; `present` says how many there are now.
@@ -41,6 +52,7 @@ class LocalWorkers:
         """
         if present:
             self._alive = time.monotonic()
+            self._deaths = None
         if time.monotonic() - self._alive > PATIENCE:
             raise ClusterLost("no worker process stays alive on this machine: run again to go on")
         if present < self._count:
@@ -48,35 +60,38 @@ class LocalWorkers:
             for name, nanny in list(self.cluster.workers.items()):
                 if nanny.status in (Status.closed, Status.failed):
                     self.cluster.worker_spec.pop(name, None)
+                    if self._deaths is not None:
+                        self._deaths += 1
+            if (self._deaths or 0) >= ATTEMPTS * self._count:
+                raise ClusterLost(
+                    f"all of {self._deaths} worker processes died as they started: there may be "
+                    "too little memory for them, a limit such as that of `ulimit -v`, or a package "
+                    "that is damaged; fewer --workers need less"
+                )
             self.cluster.scale(self._count)
 
     def close(self) -> None:
         """End them; what cannot be ended in order dies with this process."""
-        with suppress(Exception), self._resources:
+        with suppress(Exception):
             self.cluster.close()
 
 
-@contextmanager
-def _without_main() -> Iterator[None]:
-    """Let Dask's worker processes start without the main module of this one.
+def _without_main(name: str) -> dict[str, Any]:
+    """Return what a new process is told, where it is Dask's without the main module of this one.
 
     Functions travel by value, so that workers need no such module, and where it is a script that
     starts a run at its top level, each worker would start another one.
     """
-    original = spawn.get_preparation_data
+    told: dict[str, Any] = _get_preparation_data(name)
+    if name.startswith("Dask Worker process"):
+        for key in ("init_main_from_name", "init_main_from_path"):
+            told.pop(key, None)
+    return told
 
-    def prepared(name: str) -> dict[str, Any]:
-        data: dict[str, Any] = original(name)
-        if name.startswith("Dask Worker process"):
-            for key in ("init_main_from_name", "init_main_from_path"):
-                data.pop(key, None)
-        return data
 
-    spawn.get_preparation_data = prepared
-    try:
-        yield
-    finally:
-        spawn.get_preparation_data = original
+# For good, as a worker that dies is started again at any time.
+_get_preparation_data = spawn.get_preparation_data
+spawn.get_preparation_data = _without_main
 
 
 def _cluster() -> LocalCluster:

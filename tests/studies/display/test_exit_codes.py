@@ -40,6 +40,26 @@ def test_an_error_with_a_code_is_one_sentence(
     assert capsys.readouterr() == ("", f"error: {error}\n")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
+        ImportError("libtorch.so: failed to map segment from shared object"),
+    ],
+)
+def test_too_little_memory_is_one_sentence(
+    error: Exception, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as left, exit_codes():
+        raise error
+    assert left.value.exit_code == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: too little memory, or too few processes, are left ({error!r}")
+    assert said.count("\n") == 1
+
+
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), exit_codes():
         1 / 0  # noqa: B018

@@ -190,6 +190,17 @@ def test_a_cluster_without_workers_is_told_once(shown: io.StringIO) -> None:
     assert shown.getvalue().count("waits until one joins") == 2
 
 
+def test_workers_that_do_not_train_are_told_once_for_each_reason(shown: io.StringIO) -> None:
+    display = Progress(Console(file=shown), {})
+    refused = {"tcp://a:1": "it has torch [1]", "tcp://b:2": "it has torch [1]"}
+    display.refuses(refused)
+    display.refuses(refused | {"tcp://c:3": "it lacks numpy"})
+    assert shown.getvalue().splitlines() == [
+        "Worker tcp://a:1, as any like it, does not train: it has torch [1].",
+        "Worker tcp://c:3, as any like it, does not train: it lacks numpy.",
+    ]
+
+
 class Clock:
     """A clock that stands still until it is set."""
 
