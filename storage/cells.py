@@ -3,6 +3,7 @@
 Pieces of SQL, so that each rule is written once. SQLite and PostgreSQL differ in JSON alone.
 """
 
+from storage.attributes import KINDS, PROOF, attribute, number
 from storage.columns import Columns
 
 DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
@@ -12,35 +13,6 @@ RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
 RANKING = "sign * score desc, coalesce(place, number)"
-
-PROOF = {
-    "COMPLETE": ("score", "train_seconds"),
-    "PRUNED": ("given_up", "given_up"),
-    "FAIL": ("place", "final_error"),
-    "RUNNING": ("place", "place"),
-}
-"""Attribute of a trial of a search, and of one of reruns, that only a driver sets, by state.
-
-Trials of others may be in our studies: added, optimized or told by hand. They count for nothing.
-"""
-
-# Attributes that others set may be of any kind, or no JSON at all, such as NaN: a value of another
-# kind is NULL, as PostgreSQL would end the query.
-_ATTRIBUTE = {
-    "sqlite": {
-        "word": """case when value_json like '"%' then json_extract(value_json, '$') end""",
-        "number": "case when ltrim(value_json, '-') glob '[0-9]*'"
-        " then cast(value_json as double precision) end",
-    },
-    "postgresql": {
-        # It has neither the character 0 nor halves of a surrogate pair.
-        "word": r"""case when value_json like '"%' and regexp_replace(value_json,
-            '\\ud[89ab]..\\ud[c-f]', '', 'g') !~ '\\u(0000|d[89a-f])'
-            then cast(value_json as json) #>> '{}' end""",
-        "number": r"cast(substring(value_json from '^(-?[0-9]{1,17}([.e].*)?)$')"
-        " as double precision)",
-    },
-}
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
 
@@ -60,17 +32,6 @@ _KINDS = {
                 cast(cast(param_value as bigint) as text)
             else cast(param_value as text) end""",
 }
-
-
-def attribute(key: str) -> str:
-    """Return the JSON text of an attribute of trial `t`."""
-    return f"""(select value_json from trial_user_attributes a
-        where a.trial_id = t.trial_id and a.key = '{key}')"""
-
-
-def number(dialect: str, key: str) -> str:
-    """Return an attribute of trial `t`, NULL where it is no number."""
-    return attribute(key).replace("value_json", _ATTRIBUTE[dialect]["number"], 1)
 
 
 def deviation(value: str, mean: str) -> str:
@@ -104,8 +65,8 @@ def trials(dialect: str, columns: Columns) -> str:
     ]
     return f"""
 noted as (
-    select study_id, key, value_json, {_ATTRIBUTE[dialect]["word"]} as word,
-        {_ATTRIBUTE[dialect]["number"]} as number
+    select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
+        {KINDS[dialect]["number"]} as number
     from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'objective',
         'direction', 'parameters', 'guessing')
 ),

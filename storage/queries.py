@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, text
 
 from storage import cells as sql
+from storage.attributes import attribute, number
 from storage.errors import explained
 from storage.reader import rows_of
 from storage.rows import BestParams, GridCell, ModelResult, RankedCell, Rerun, StudyAttributes
@@ -78,7 +79,7 @@ def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
     """Yield the cells of all searches: study by study, the winner first, those undone last."""
     # Left: a cell that has not been told, or diverged, has no values.
     select = f"""select t.trial_id, number, experiment, model, stage, state, sign, guessing,
-            {sql.attribute("fingerprints")} as fingerprints, v.intermediate_value as value
+            {attribute("fingerprints")} as fingerprints, v.intermediate_value as value
         from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
         order by experiment, model, stage, case when {sql.RANKABLE} then 0 else 1 end,
             {sql.RANKING}, v.step"""
@@ -110,9 +111,9 @@ def reruns(engine: Engine, experiment: str | None = None, model: str | None = No
                 (select cast(param_value as integer) from trial_params p
                     where p.trial_id = t.trial_id and p.param_name = 'seed') as seed,
                 (select value from trial_values v where v.trial_id = t.trial_id) as value,
-                {sql.number(engine.dialect.name, "train_seconds")} as train_seconds,
-                replace({sql.attribute("fingerprint")}, '"', '') as fingerprint,
-                {sql.attribute("final_error")} as final_error
+                {number(engine.dialect.name, "train_seconds")} as train_seconds,
+                replace({attribute("fingerprint")}, '"', '') as fingerprint,
+                {attribute("final_error")} as final_error
             from tried t where stage = 'rerun' and trial_state in ('COMPLETE', 'FAIL')
         ) r where true"""
     order = """order by experiment, model, seed, case when value is null then 0 else 1 end,

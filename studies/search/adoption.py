@@ -1,7 +1,8 @@
-"""Tell studies that a run can go on with from those that somebody made under their names."""
+"""Protect a run from what others do to studies under its names: make them, or delete them."""
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from optuna.distributions import (
@@ -10,8 +11,10 @@ from optuna.distributions import (
     check_distribution_compatibility,
     json_to_distribution,
 )
+from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.study._frozen import FrozenStudy
 
+from storage.errors import StoreError
 from storage.queries import drawn_parameters
 from storage.store import Store
 from studies.display.errors import UsageError
@@ -84,3 +87,27 @@ def _fits(stored: str, asked: BaseDistribution) -> bool:
     except ValueError:
         return False
     return True
+
+
+@contextmanager
+def undeleted(store: Store) -> Iterator[list[str]]:
+    """Raise StoreError where one of the studies used is deleted, whatever came of that."""
+    used: list[str] = []
+    error: Exception | None = None
+    try:
+        yield used
+    except Exception as raised:
+        if hasattr(type(raised), "exit_code"):
+            raise
+        error = raised
+    there = {study.study_name for study in store.optuna.get_all_studies()}
+    lost = [name for name in used if name not in there]
+    # One that was made anew under its name lacks what was in it.
+    if error is not None and error.args == (NOT_FOUND_MSG,):
+        lost = lost or used
+    if lost:
+        raise StoreError(
+            f"{lost[-1]} was deleted while this run used it: run again to go on"
+        ) from error
+    if error is not None:
+        raise error

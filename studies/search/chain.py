@@ -3,21 +3,18 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages._rdb.models import NOT_FOUND_MSG
 from optuna.study import StudyDirection
 
-from storage.errors import StoreError
 from storage.store import Store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import Parameters
-from studies.search.adoption import check_studies, labelled
+from studies.search.adoption import check_studies, labelled, undeleted
 from studies.search.driver import Driver
 from studies.search.grid_sampler import Grid
 from studies.search.plan import winner
@@ -94,7 +91,7 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
     """
     parent: dict[str, Any] | None = None
     won: Parameters | None = None
-    with _undeleted(driver.store) as used:
+    with undeleted(driver.store) as used:
         for name in chain(experiment, model):
             grid = grid_study(experiment, model, name, won)
             used.append(grid.study_name)
@@ -110,30 +107,6 @@ def run_chain(driver: Driver, experiment: Experiment, model: str) -> None:
                 driver.failed.append(f"{model} stops at {name}: it has no certain winner")
                 return
             parent, won = {"study": grid.study_name, "trial": best.number}, best.parameters
-
-
-@contextmanager
-def _undeleted(store: Store) -> Iterator[list[str]]:
-    """Raise StoreError where one of the studies used is deleted, whatever came of that."""
-    used: list[str] = []
-    error: Exception | None = None
-    try:
-        yield used
-    except Exception as raised:
-        if hasattr(type(raised), "exit_code"):
-            raise
-        error = raised
-    there = {study.study_name for study in store.optuna.get_all_studies()}
-    lost = [name for name in used if name not in there]
-    # One that was made anew under its name lacks what was in it.
-    if error is not None and error.args == (NOT_FOUND_MSG,):
-        lost = lost or used
-    if lost:
-        raise StoreError(
-            f"{lost[-1]} was deleted while this run used it: run again to go on"
-        ) from error
-    if error is not None:
-        raise error
 
 
 def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:

@@ -15,7 +15,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import GridSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from storage.cells import PROOF
+from storage.attributes import PROOF
 from storage.trainings import Value
 from studies.display.errors import UsageError
 
@@ -89,7 +89,7 @@ class Grid(GridSampler):
 
 
 def is_ours(trial: FrozenTrial) -> bool:
-    """Return whether a driver brought a trial where it is, see `storage.cells.PROOF`."""
+    """Return whether a driver brought a trial where it is, see `storage.attributes.PROOF`."""
     of_search, of_rerun = PROOF.get(trial.state.name, ("", ""))
     return {"place", of_search} <= trial.user_attrs.keys() or of_rerun in trial.user_attrs
 
