@@ -12,6 +12,7 @@ from distributed import Client
 
 from tests.faults import lives
 from tests.faults.dask_processes import scheduler, worker
+from tests.faults.stores.small_searches import Result, search_here
 from tests.support.standin import StandIn
 from tests.support.terminal import wait_for
 
@@ -67,6 +68,16 @@ def test_cluster_lost(
     assert wrong == []
 
 
+@pytest.fixture
+def search_on(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Result]:
+    """Call the command with the address of a cluster, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DIGITCMP_CACHE", str(cache))
+    return lambda address: search_here("sqlite:///studies.db", address, "MLP")
+
+
 @pytest.mark.parametrize(
     ("address", "code", "said"),
     [
@@ -85,41 +96,29 @@ def test_cluster_lost(
     ],
 )  # fmt: skip
 def test_nobody_answers(
-    address: str,
-    code: int,
-    said: str,
-    tmp_path: Path,
-    cache: Path,
-    standin: StandIn,
-    search: tuple[str, ...],
+    address: str, code: int, said: str, tmp_path: Path, search_on: Callable[[str], Result]
 ) -> None:
     """And no new store is left behind."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    life = lives.begin(folder, lives.run, standin, cache, *search, "--cluster", address)
-    life.join(60)
-    log = (folder / "log").read_text()
-    assert life.exitcode == code, log
-    assert f"error: {said}" in log
-    assert "Traceback" not in log
-    assert [path.name for path in folder.iterdir()] == ["log"]
+    result = search_on(address)
+    assert result.exit_code == code, result.output
+    assert f"error: {said}" in result.output
+    assert "Traceback" not in result.output
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_without_this_package(
-    tmp_path: Path, cache: Path, standin: StandIn, search: tuple[str, ...]
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, search_on: Callable[[str], Result]
 ) -> None:
-    hidden = tmp_path / "hidden"
-    hidden.mkdir()
+    hidden = tmp_path_factory.mktemp("hidden")
     (hidden / "digitcmp.py").write_text("raise ModuleNotFoundError('No module named digitcmp')")
     path = os.pathsep.join([str(hidden), *filter(None, sys.path)])
-    with scheduler(tmp_path) as (address, _), worker(address, tmp_path, PYTHONPATH=path):
+    with scheduler(hidden) as (address, _), worker(address, hidden, PYTHONPATH=path):
         with Client(address) as client:
             client.wait_for_workers(1)
-        life = lives.begin(tmp_path, lives.run, standin, cache, *search, "--cluster", address)
-        life.join(60)
-    log = (tmp_path / "log").read_text()
-    assert life.exitcode == 1, log
-    assert "error: the cluster's workers lack this package, or another one that it needs" in log
-    assert "No module named digitcmp" in log
-    assert "Traceback" not in log
+        result = search_on(address)
+    said = result.output
+    assert result.exit_code == 1, said
+    assert "error: the cluster's workers lack this package, or another one that it needs" in said
+    assert "No module named digitcmp" in said
+    assert "Traceback" not in said
     assert not (tmp_path / "studies.db").exists()
