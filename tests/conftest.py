@@ -42,6 +42,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return ByFile(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def schema_scripts() -> None:
+    """Read the scripts that describe Optuna's tables once, not three times for each new store."""
+    from optuna.storages._rdb.storage import _VersionManager
+
+    read, scripts = _VersionManager._create_alembic_script, []
+
+    def read_once(manager: _VersionManager) -> Any:
+        if not scripts:
+            scripts.append(read(manager))
+        return scripts[0]
+
+    _VersionManager._create_alembic_script = read_once
+
+
 @pytest.fixture(autouse=True)
 def denormals() -> Iterator[None]:
     """Numbers as they are again after a training in this process, which does without denormals."""
