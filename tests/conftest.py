@@ -65,6 +65,14 @@ def denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures, but paint no pictures of them: what these look like is tested elsewhere."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **options: file.write(b"picture"))
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that is not the user's; its images are parsed once for all xdist workers."""

@@ -19,6 +19,7 @@ PAIRS = 7
 ALPHA = 0.7
 SEEDS = (0, 1, 2)
 LOSS = Loss(ALPHA)
+SLOW = ("ResNet", "SiameseResNet", "AuxsiameseResNet")
 
 
 @pytest.fixture
@@ -99,7 +100,10 @@ def test_of_equals_in_a_pooling_window_one_alone_has_the_gradient(name: str) -> 
 
 @pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("weight_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS],
+)
 def test_training_is_that_of_autograd_and_pytorchs_adam(name: str, weight_decay: float) -> None:
     """Three steps, the last of one pair, and then eval mode, where running statistics show."""
     models, sets = models_of(name, SEEDS[:2]), [random_pairs(11, seed) for seed in SEEDS[:2]]

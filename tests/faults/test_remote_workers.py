@@ -81,6 +81,7 @@ experiment = Experiment(
 """
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("cluster", ["workers", pytest.param("dask", marks=pytest.mark.slow)])
 def test_what_a_file_defines_travels_to_workers_that_lack_it(
     cluster: str,

@@ -21,7 +21,7 @@ ACCURACIES = st.integers(0, 10_000).map(lambda pairs: pairs / 10_000) | DIFFEREN
 
 
 @settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

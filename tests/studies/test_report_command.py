@@ -38,6 +38,7 @@ class Unlucky(StandIn):
         return math.nan if seed == 11 else super().accuracy(model, parameters, seed)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_what_diverged_is_in_the_report(runs: Runs, standin: StandIn, tmp_path: Path) -> None:
     unlucky = Unlucky(standin.folder, {(1e-3, 16): "diverge"})
     runs.run(narrow(unlucky.experiment(epochs=2, repeats=2, reruns=3)), "MLP")

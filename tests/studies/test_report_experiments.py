@@ -4,18 +4,13 @@ import csv
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from storage.store import Store
 from studies.report import __main__ as command
 from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family
 
-
-@pytest.fixture(autouse=True)
-def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What they look like is tested where they are drawn."""
-    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **options: file.write(b"picture"))
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_a_fourth_architecture_stands_beside_the_others(store: Store, tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def test_no_flipped_byte_passes_for_other_digits(digits: Path, record_property: 
     assert noticed > 150
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_pixel_that_changed_is_other_data(
     digits: Path, search: Search, tmp_path: Path, record_property: Record
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_run_ends_cleanly_and_goes_on_when_asked(
     assert wrong == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_nothing_is_written_by_whom_a_restart_took_the_lock(
     search: Search,
     postgres: Server,
