@@ -127,7 +127,7 @@ def test_what_a_result_holds(pooled: PooledDigits) -> None:
     # At 1e9 dead units keep the losses of most networks finite, if huge.
     [
         *((model, 1e9) for model in MODELS if not model.endswith("ResNet")),
-        ("ResNet", 1e9),
+        pytest.param("ResNet", 1e9, marks=pytest.mark.slow),
         ("MLP", 1e20),
         ("AuxsiameseMLP", 1e20),
         ("MLP", 1e39),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -93,12 +94,15 @@ def test_what_a_file_defines_travels_to_workers_that_lack_it(
     """With the file beside it, and with data of its own kind."""
     address = request.getfixturevalue(cluster)
     monkeypatch.chdir(terminal.folder)
+    # The command adds the folder of the file, and imports what lies there.
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (terminal.folder / "only_here.py").write_text(MINE)
     grown = "def grown(heights, by): return sum(heights) * by\n"
     (terminal.folder / "beside_only_here.py").write_text(grown)
     with Client(address) as client:
         client.wait_for_workers(2)
         for module in ("only_here", "beside_only_here"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
             assert list(client.run(importlib.util.find_spec, module).values()) == [None, None]
 
     def run() -> str:
