@@ -2,37 +2,82 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
-import torch
 from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 import studies
-from digitcmp.data import sample
-from studies.workers.local import LocalWorkers
 from tests.support.mounts import lacking, mount_point
 from tests.support.postgres import Server
-from tests.support.standin import StandIn
-from tests.support.terminal import SMALL, Terminal
+
+if TYPE_CHECKING:  # the process that hands out tests would load torch for nothing
+    from tests.support.standin import StandIn
+    from tests.support.terminal import Terminal
 
 # Commands that tests start import what the tests import.
 os.environ["PYTHONPATH"] = str(Path(studies.__file__).parents[1])
+# Dask looks a hundred times a second what its workers do, which is half of what they cost idle.
+os.environ["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "false"
+
+
+TOGETHER = ("tests/faults/", "tests/studies/search/", "tests/studies/test_report_command.py")
+"""Where tests share processes that take seconds to start: Dask workers, and a finished search."""
+
+
+class ByFile(LoadScopeScheduling):
+    """Gives an xdist worker all tests of a file, or of the files that share processes."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "together" if nodeid.startswith(TOGETHER) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByFile(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schema_scripts() -> None:
+    """Read the scripts that describe Optuna's tables once, not three times for each new store."""
+    from optuna.storages._rdb.storage import _VersionManager
+
+    read, scripts = _VersionManager._create_alembic_script, []
+
+    def read_once(manager: _VersionManager) -> Any:
+        if not scripts:
+            scripts.append(read(manager))
+        return scripts[0]
+
+    _VersionManager._create_alembic_script = read_once
 
 
 @pytest.fixture(autouse=True)
 def denormals() -> Iterator[None]:
     """Numbers as they are again after a training in this process, which does without denormals."""
     yield
-    torch.set_flush_denormal(False)
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw figures, but paint no pictures of them: what these look like is tested elsewhere."""
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(Figure, "savefig", lambda figure, file, **options: file.write(b"picture"))
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that is not the user's; its images are parsed once for all xdist workers."""
+    from digitcmp.data import sample
+
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -42,15 +87,21 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[tuple[Terminal, str]]:
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path
+) -> Iterator[tuple["Terminal", str]]:
     """A small search from the command line with two workers, and what it said."""
+    from tests.support.terminal import SMALL, Terminal
+
     with closing(Terminal(tmp_path_factory.mktemp("whole"), cache)) as terminal:
         yield terminal, terminal.run("studies.run", *SMALL, "--workers", "2")
 
 
 @pytest.fixture
-def standin(tmp_path: Path) -> StandIn:
+def standin(tmp_path: Path) -> "StandIn":
     """Nothing goes wrong with it; `dataclasses.replace` changes that."""
+    from tests.support.standin import StandIn
+
     folder = tmp_path / "standin"
     folder.mkdir()
     return StandIn(folder)
@@ -59,6 +110,8 @@ def standin(tmp_path: Path) -> StandIn:
 @pytest.fixture(scope="session")
 def workers() -> Iterator[str]:
     """The address of two real workers; those who find them warm are quick."""
+    from studies.workers.local import LocalWorkers
+
     with closing(LocalWorkers(2)) as started:
         yield started.cluster.scheduler_address
 
@@ -82,6 +135,8 @@ def postgres() -> Iterator[Server]:
 @pytest.fixture
 def postgres_url(postgres: Server) -> str:
     """An empty database."""
+    import psycopg
+
     with psycopg.connect(postgres.url.replace("+psycopg", ""), autocommit=True) as connection:
         # Ten times as fast as a new database.
         connection.execute("drop schema public cascade")

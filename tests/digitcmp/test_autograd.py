@@ -32,7 +32,10 @@ def bits(results: list[TrainingResult]) -> list[tuple[object, ...]]:
     return [astuple(replace(each, train_seconds=0.0, cpu_seconds=0.0)) for each in results]
 
 
-@pytest.mark.parametrize(("two", "shared"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("two", "shared"),
+    [(False, False), pytest.param(True, False, marks=pytest.mark.slow), (True, True)],
+)
 def test_a_network_of_ones_own_learns(two: bool, shared: bool, pooled: PooledDigits) -> None:
     network: Callable[[], Network] = partial(assemble, lenet, two, shared)
     with pytest.raises(UnknownNetwork):

@@ -19,6 +19,7 @@ PAIRS = 7
 ALPHA = 0.7
 SEEDS = (0, 1, 2)
 LOSS = Loss(ALPHA)
+SLOW = ("ResNet", "SiameseResNet", "AuxsiameseResNet")
 
 
 @pytest.fixture
@@ -98,8 +99,11 @@ def test_of_equals_in_a_pooling_window_one_alone_has_the_gradient(name: str) -> 
 
 
 @pytest.mark.usefixtures("double_precision")
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("weight_decay", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in MODELS],
+)
 def test_training_is_that_of_autograd_and_pytorchs_adam(name: str, weight_decay: float) -> None:
     """Three steps, the last of one pair, and then eval mode, where running statistics show."""
     models, sets = models_of(name, SEEDS[:2]), [random_pairs(11, seed) for seed in SEEDS[:2]]
@@ -196,10 +200,11 @@ def test_batches_follow_the_order_of_each_network() -> None:
     ("name", "size"),
     [(name, size) for name in ("MLP", "AuxsiameseMLP", "CNN", "AuxCNN") for size in (8, 20, 128)]
     + [("SiameseCNN", 8), ("CNN", 16), ("AuxsiameseCNN", 32), ("AuxsiameseCNN", 64)]
-    + [("AuxMLP", 20), ("ResNet", 20), ("AuxsiameseResNet", 8)]
+    + [("AuxMLP", 20), ("AuxsiameseResNet", 8)]
     + [
         pytest.param(name, size, marks=pytest.mark.slow)
-        for name, size in (("ResNet", 128), ("AuxResNet", 16), ("AuxsiameseResNet", 64))
+        for name, size in [("ResNet", size) for size in (20, 128)]
+        + [("AuxResNet", 16), ("AuxsiameseResNet", 64)]
     ],
 )
 def test_a_networks_bits_do_not_depend_on_the_others(name: str, size: int) -> None:

@@ -53,7 +53,7 @@ def test_results_are_the_same_to_the_bit_however_seeds_are_grouped(
         ("MLP", Hyperparameters(5e-4, 8, None), 3),
         ("AuxMLP", Hyperparameters(5e-4, 32, 0.9, weight_decay=0.1), 3),
         ("SiameseCNN", Hyperparameters(5e-4, 32, None), 2),
-        ("ResNet", Hyperparameters(1e-4, 128, None), 2),
+        pytest.param("ResNet", Hyperparameters(1e-4, 128, None), 2, marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.usefixtures("few_pairs")
@@ -77,7 +77,10 @@ def test_the_auxiliary_loss_is_that_of_a_plain_loop(auxiliary: str, pooled: Pool
 
 
 @pytest.mark.usefixtures("few_pairs")
-@pytest.mark.parametrize(("architecture", "size"), [("MLP", 8), ("CNN", 32), ("ResNet", 128)])
+@pytest.mark.parametrize(
+    ("architecture", "size"),
+    [("MLP", 8), ("CNN", 32), pytest.param("ResNet", 128, marks=pytest.mark.slow)],
+)
 def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
     architecture: str, size: int, pooled: PooledDigits
 ) -> None:
@@ -124,7 +127,7 @@ def test_what_a_result_holds(pooled: PooledDigits) -> None:
     # At 1e9 dead units keep the losses of most networks finite, if huge.
     [
         *((model, 1e9) for model in MODELS if not model.endswith("ResNet")),
-        ("ResNet", 1e9),
+        pytest.param("ResNet", 1e9, marks=pytest.mark.slow),
         ("MLP", 1e20),
         ("AuxsiameseMLP", 1e20),
         ("MLP", 1e39),

@@ -13,6 +13,7 @@ import pytest
 from distributed import Client
 
 from studies import bound
+from studies import run as command
 from tests.faults import lives
 from tests.faults.dask_processes import scheduler, worker
 from tests.support.standin import StandIn
@@ -84,22 +85,41 @@ experiment = Experiment(
 """
 
 
-def test_what_a_file_defines_travels_to_workers_that_lack_it(terminal: Terminal, dask: str) -> None:
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("cluster", ["workers", pytest.param("dask", marks=pytest.mark.slow)])
+def test_what_a_file_defines_travels_to_workers_that_lack_it(
+    cluster: str,
+    terminal: Terminal,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """With the file beside it, and with data of its own kind."""
+    address = request.getfixturevalue(cluster)
+    monkeypatch.chdir(terminal.folder)
+    # The command adds the folder of the file, and imports what lies there.
+    monkeypatch.setattr(sys, "path", [*sys.path])
     (terminal.folder / "only_here.py").write_text(MINE)
     grown = "def grown(heights, by): return sum(heights) * by\n"
     (terminal.folder / "beside_only_here.py").write_text(grown)
-    with Client(dask) as client:
+    with Client(address) as client:
         client.wait_for_workers(2)
         for module in ("only_here", "beside_only_here"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
             assert list(client.run(importlib.util.find_spec, module).values()) == [None, None]
-    command = ("studies.run", "tree", "--define", "only_here.py", "--cluster", dask)
-    said = terminal.run(*command)
-    assert "5 trainings" in said
+
+    def run() -> str:
+        with pytest.raises(SystemExit) as ended:
+            command.main(["tree", "--define", "only_here.py", "--cluster", address])
+        said = capsys.readouterr()
+        assert ended.value.code == 0, said
+        return said.out + said.err
+
+    assert "5 trainings" in run()
     assert terminal.query("select depth, seed, accuracy from training_runs order by 1, 2") == [
         (2, 0, 12.0), (2, 1, 12.001), (4, 0, 24.0), (4, 1, 24.001), (4, 10, 24.01),
     ]  # fmt: skip
-    assert "nothing is left to train" in terminal.run(*command)
+    assert "nothing is left to train" in run()
 
 
 WHERE = """

@@ -150,7 +150,18 @@ def test_no_text_overlaps_another_or_leaves_the_figure(draw: Callable[[], Figure
         assert page.y0 - 1 <= box.y0 and box.y1 <= page.y1 + 1, text
 
 
-@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+OF_EACH_KIND = (
+    "heat map of words", "alpha", "loss", "accuracies", "effects of one seed", "both of one",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(draw, id=name, marks=[pytest.mark.slow] * (name not in OF_EACH_KIND))
+        for name, draw in DRAWN.items()
+    ],
+)
 def test_the_same_results_give_the_same_bytes(draw: Callable[[], Figure]) -> None:
     assert figures.png(draw()) == figures.png(draw())
 

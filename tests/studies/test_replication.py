@@ -1,10 +1,13 @@
 """What trainings at published parameters gave, and what that says of large differences."""
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from storage.store import Store
+from storage.store import Store, open_store
 from studies.experiment.definition import Published
 from studies.report.choice import headline, model_runs
 from studies.report.headline import headline_table
@@ -13,14 +16,23 @@ from studies.report.runs import ModelRun
 from tests.support.filled import BEST_TREE, FOREST, Filled, around, small
 
 
+@pytest.fixture(scope="module")
+def filled_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("filled") / "studies.db"
+    with open_store(f"sqlite:///{path}") as store:
+        filled = Filled(store)
+        filled.model("MLP", around(0.813))
+        filled.model("SiameseMLP", around(0.887))
+        filled.model("AuxMLP", around(0.900))
+    return path
+
+
 @pytest.fixture
-def filled(store: Store) -> Filled:
+def filled(filled_once: Path, url: str) -> Iterator[Filled]:
     """Of the published cells, the grid holds that of SiameseMLP, and all others but for a value."""
-    filled = Filled(store)
-    filled.model("MLP", around(0.813))
-    filled.model("SiameseMLP", around(0.887))
-    filled.model("AuxMLP", around(0.900))
-    return filled
+    shutil.copy(filled_once, url.removeprefix("sqlite:///"))
+    with open_store(url) as store:
+        yield Filled(store)
 
 
 def read(store: Store) -> tuple[list[ModelRun], dict[str, ModelRun]]:

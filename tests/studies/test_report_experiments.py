@@ -4,12 +4,15 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from storage.store import Store
 from studies.experiment.stage import Stage
 from studies.report import __main__ as command
 from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def test_a_fourth_architecture_stands_beside_the_others(store: Store, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from digitcmp.data import mnist
 from storage.queries import model_results
 from storage.reader import open_reader
 from studies import best, run
+from studies.paper import experiment as paper
 from tests.support.terminal import NAME, Terminal
 
 Ends = Callable[..., str]
@@ -288,9 +289,9 @@ def test_the_commands_as_they_are_typed(module: str, tmp_path: Path) -> None:
 
 def test_a_run_says_what_it_does_and_what_came_out(whole: tuple[Terminal, str]) -> None:
     said = whole[1].splitlines()
-    assert said[0].startswith(f"Experiment {NAME}: 1 model, 2 studies, 42 trainings. 0 of them")
-    assert "42 are left to run" in said[0]
-    assert any("MLP lr-batch 40/40 trainings" in line for line in said)
+    assert said[0].startswith(f"Experiment {NAME}: 1 model, 2 studies, 26 trainings. 0 of them")
+    assert "26 are left to run" in said[0]
+    assert any("MLP lr-batch 24/24 trainings" in line for line in said)
     assert any("MLP rerun 2/2 trainings" in line for line in said)
     row = next(line for line in said if line.startswith("MLP "))
     assert "0.813 ± 0.006" in row, "the paper's accuracy"
@@ -305,8 +306,8 @@ def test_it_leaves_the_store_a_copy_and_figures(whole: tuple[Terminal, str]) -> 
         "studies-artifacts", "studies.db", "studies.db.bak",
     ]  # fmt: skip
     assert terminal.query("pragma integrity_check") == [("ok",)]
-    assert len(terminal.trained()) == 42
-    assert terminal.query("select state, count(*) from trials group by state") == [("COMPLETE", 22)]
+    assert len(terminal.trained()) == 26
+    assert terminal.query("select state, count(*) from trials group by state") == [("COMPLETE", 14)]
     assert not terminal.processes()
 
 
@@ -319,7 +320,7 @@ def test_the_views_answer_plain_sql(whole: tuple[Terminal, str]) -> None:
         "select mean_accuracy, learning_rate, -batch_size from grid_cells where experiment = "
         f"'{NAME}' and model = 'MLP' and stage = 'lr-batch' and state = 'COMPLETE'"
     )
-    assert len(cells) == 20
+    assert len(cells) == 12
     assert (best_row[5], best_row[2], -best_row[3]) == max(cells)  # type: ignore[operator]
     (result,) = query(
         "select experiment, model, parameters, learning_rate, batch_size, alpha, reruns, "
@@ -348,8 +349,9 @@ def test_a_second_run_trains_nothing_and_says_so(
     before = terminal.trained(), terminal.query("select * from trials")
     monkeypatch.setenv("DIGITCMP_CACHE", str(terminal.cache))
     storage = f"sqlite:///{terminal.store}"
-    result = studies.run_model("MLP", storage, epochs=2, repeats=2, reruns=2)
-    assert "42 trainings. All of them are recorded: nothing is left to train." in (
+    few = paper.changed(lambda whole: whole.with_grid("batch_size", [16, 64, 128]))
+    result = studies.run_model("MLP", storage, NAME, few, epochs=2, repeats=2, reruns=2)
+    assert "26 trainings. All of them are recorded: nothing is left to train." in (
         capsys.readouterr().err
     )
     assert [result] == model_results(open_reader(storage))

@@ -17,8 +17,10 @@ import studies
 from tests.support.standin import StandIn
 
 SMALL = ("MLP", "--epochs", "2", "--repeats", "2", "--reruns", "2")
+SMALL += ("--grid", "batch_size=16,64,128")
+"""26 trainings: four learning rates, three batch sizes."""
 DEFINITION = Path(__file__).with_name("standin_experiment.py")
-NAME = "paper+epochs=2,repeats=2,reruns=2"
+NAME = "paper+epochs=2,repeats=2,reruns=2+batch_size=16,64,128"
 
 
 def wait_for(condition: Callable[[], object], what: str, seconds: float = 60) -> None:

@@ -68,6 +68,7 @@ def test_a_run_ends_cleanly_and_goes_on_when_asked(
     assert wrong == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_nothing_is_written_by_whom_a_restart_took_the_lock(
     search: Search,
     postgres: Server,
@@ -83,7 +84,7 @@ def test_nothing_is_written_by_whom_a_restart_took_the_lock(
         draw(board, grid_study, study)
 
     monkeypatch.setattr(Board, "complete", complete)
-    result = search(postgres_url)
+    result = search(postgres_url, "--grid", "batch_size=128")
     wrong = restart.writes_since()
     record_property("fault", f"PostgreSQL restarts while drawing: 1 time, {len(wrong)} violations")
     assert wrong == []

@@ -162,7 +162,8 @@ def test_a_second_run_trains_nothing(finished: tuple[Runs, StandIn]) -> None:
 
 
 def test_without_an_auxiliary_loss_there_is_no_alpha(runs: Runs, standin: StandIn) -> None:
-    assert runs.chain("MLP", replace(standin, level=0.5), **SMALL) == []
+    level = replace(standin, level=0.5)
+    assert runs.run(narrow(level.experiment(**SMALL)), "MLP") == []
     studies = studies_of(runs.url)
     assert list(studies) == ["toy/MLP/lr-batch", "toy/MLP/rerun"]
     assert all("alpha" not in trial.params for _, trials in studies.values() for trial in trials)

@@ -98,6 +98,7 @@ class Late(Cluster):
         return super().finished(seconds)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_before_its_result_is_fetched_loses_nothing(
     runs: Runs, standin: StandIn
 ) -> None:

@@ -151,6 +151,7 @@ Typed = Callable[..., tuple[object, str, str]]
 def typed(
     tmp_path: Path,
     workers: str,
+    no_pictures: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Typed:

@@ -179,6 +179,7 @@ class AtTheEnd(Progress):
                 raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_the_leader_stays_the_leader_after_an_interruption(
     tmp_path: Path, workers: str, standin: StandIn
 ) -> None:
