@@ -129,7 +129,7 @@ import time
 from studies import Experiment, Stage
 
 def train(parameters, seed):
-    time.sleep(0.05)
+    time.sleep(0.3)  # so that a worker has time to join
     return {"accuracy": 0.5, "process": os.getpid()}
 
 experiment = Experiment("where", {"tree": train}, [Stage("size", depth=[*range(50)])], repeats=2)
