@@ -84,7 +84,7 @@ class Driver:
         trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
         runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
-        running = RunningTrial(grid_study, ask, trial, by_seed, runs)
+        running = RunningTrial(grid_study, trial, by_seed, runs, ask)
         self.progress.asked(running)
         return running
 

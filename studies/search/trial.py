@@ -24,13 +24,13 @@ class RunningTrial:
     """A trial, and what is known of its trainings."""
 
     study: GridStudy
-    ask: Callable[[], Trial]
-    """Starts a trial for its cell."""
     trial: Trial
     fingerprints: dict[int, str]
     """By seed, in the order of the seeds."""
     runs: dict[int, TrainingRun]
     """The trainings that are recorded, by seed."""
+    ask: Callable[[], Trial]
+    """Starts another trial for the cell."""
     unfinished_jobs: int = 0
     reported: int = 0
     """How many values the trial was given."""

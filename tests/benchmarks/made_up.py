@@ -92,7 +92,7 @@ def trial(store: Store, study: GridStudy, parameters: dict[str, Any]) -> FrozenT
     )  # fmt: skip
     mean = sum(accuracies) / len(accuracies)
     rerun = {"fingerprint": by_seed[cell.seeds[0]], "train_seconds": 2.0}
-    search = {"score": mean, "fingerprints": list(by_seed.values())}
+    search = {"score": mean, "place": 0, "fingerprints": list(by_seed.values())}
     return create_trial(
         params=parameters,
         distributions={

@@ -24,7 +24,7 @@ from storage.urls import DEFAULT_STORAGE
 from studies.experiment.study import GridStudy, grid_study
 from studies.paper import experiment
 from studies.search.grid_sampler import Grid
-from studies.search.racing import pruner, race
+from studies.search.racing import race
 from studies.search.trial import RunningTrial
 
 Recorded = list[list[float]]
@@ -51,9 +51,11 @@ def full_grids(storage: str, experiment: str) -> dict[str, Recorded]:
 def raced(cells: Recorded, order: Sequence[int]) -> tuple[int, int]:
     """The winner of a race over repeats in this order, and the trainings it took."""
     raced = grid_study(experiment(racing=True), "MLP", "lr-batch", None)
-    study = optuna.create_study(direction="maximize", pruner=pruner())
+    study = optuna.create_study(direction="maximize")
     seeds = dict.fromkeys(range(len(order)), "")
-    running = [RunningTrial(raced, study.ask(), seeds, {}) for _ in cells]
+    running = [RunningTrial(raced, study.ask(), seeds, {}, study.ask) for _ in cells]
+    for place, cell in enumerate(running):
+        cell.trial.set_user_attr("place", place)
     for round in race(study, running, RunningTrial.tell):
         for each, places in round:
             recorded = cells[each.trial.number]

@@ -49,7 +49,7 @@ def write(
             distributions={key: distribution(value) for key, value in parameters.items()},
             value=score,
             intermediate_values={0: score, 1: score},
-            user_attrs={"score": score, "train_seconds": seconds},
+            user_attrs={"score": score, "place": 0, "train_seconds": seconds},
         )
         study.add_trial(trial)
 

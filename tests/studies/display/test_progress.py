@@ -54,7 +54,7 @@ class Replay:
         trial = self.grid.ask(self.study, next(self.cells))
         runs = {seed: run_of(seed, value) for seed, value in enumerate(values)}
         recorded = {seed: run for seed, run in runs.items() if seed < known}
-        running = RunningTrial(self.of, trial, {seed: str(seed) for seed in (0, 1)}, recorded)
+        running = RunningTrial(self.of, trial, {seed: str(seed) for seed in (0, 1)}, recorded, list)
         self.progress.asked(running)
         running.runs, running.error, running.given_up = runs, error, given_up
         if len(runs) > known:

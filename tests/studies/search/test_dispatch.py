@@ -18,7 +18,7 @@ SEEDS = range(10)
 def jobs_of(model: str, stage: str, parameters: dict[str, float]) -> list[Job]:
     numbers = dict.fromkeys(parameters, FloatDistribution(0, 1000))
     trial = create_trial(value=0.5, params=parameters, distributions=numbers)
-    cell = RunningTrial(grid_study(paper(), model, stage, parameters), trial, {}, {})
+    cell = RunningTrial(grid_study(paper(), model, stage, parameters), trial, {}, {}, list)
     return cut_into_jobs(cell, SEEDS, "abc")
 
 

@@ -149,6 +149,7 @@ def test_waiting_trials_are_not_handed_out_and_foreign_ones_take_no_cell(store: 
     )  # fmt: skip
     plain.optimize(lambda trial: trial.suggest_float("learning_rate", 1e-3, 5e-3), n_trials=2)
     assert len(free(study)) == len(CELLS)
+    study.enqueue_trial({**wanted, "batch_size": 9})
     while free(study):
         cell = free(study)[0]
         trial = grid_of(study).ask(study, cell)
