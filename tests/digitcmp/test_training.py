@@ -149,7 +149,7 @@ def test_a_training_that_diverges_has_no_accuracy(
 
 @pytest.mark.usefixtures("few_pairs")
 def test_an_untrained_network_is_far_from_diverged(pooled: PooledDigits) -> None:
-    for model in ("MLP", "AuxCNN", "AuxsiameseResNet"):
+    for model in ("MLP", "AuxCNN", "ResNet"):
         alpha = 1.0 if model.startswith("Aux") else None
         (result,) = train(named(model), Hyperparameters(0.0, 128, alpha), pooled, [0], epochs=1)
         assert not result.diverged
