@@ -176,7 +176,7 @@ def test_neither_torch_nor_optuna_is_loaded(several: str, tmp_path: Path) -> Non
     """They take seconds, and an answer takes none."""
     code = (
         "import sys; from studies.best import app; app(sys.argv[1:], standalone_mode=False); "
-        "print({'torch', 'optuna', 'distributed', 'digitcmp'} & set(sys.modules))"
+        "print({'torch', 'optuna', 'distributed', 'digitcmp.models'} & set(sys.modules))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "--storage", several],

@@ -49,6 +49,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
             connection.execute(
                 text(f"{change} and value_json = '\"Boost\"'"), {"new": json.dumps(MODEL)}
             )
+            rename = "update studies set study_name = replace(study_name, '/Boost/', :new)"
+            connection.execute(text(rename), {"new": f"/{MODEL}/"})
             for place, word in enumerate(WORDS):
                 connection.execute(
                     text("update training_runs set host = :word where rowid % :all = :place"),

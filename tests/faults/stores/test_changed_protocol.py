@@ -18,13 +18,13 @@ OTHER = {
 }  # fmt: skip
 """A value beside the default, for settings that take certain words only."""
 
-OPTIONS = [name for name in paper.parameters if name != "data_dir"]
+OPTIONS = [name for name in paper.options if name != "data_dir"]
 """Where digits lie is not what they are."""
 
 
 def changed(name: str) -> list[str]:
     """The option that gives a setting another value than the small search has."""
-    option, default = f"--{name.replace('_', '-')}", paper.parameters[name].default
+    option, default = f"--{name.replace('_', '-')}", paper.options[name].default
     if name == "racing":
         # It needs more repeats than the small search has.
         return [option, "--repeats", "5"]
