@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from digitcmp.models import MODELS, VARIANTS, ModelSpec, build
 from studies.display.errors import UsageError
-from studies.experiment.checks import MOST
 from studies.experiment.definition import (
     Experiment,
     Published,
@@ -20,7 +19,7 @@ from studies.experiment.definition import (
 )
 from studies.experiment.options import ExperimentFunction
 from studies.experiment.source import source_code
-from studies.experiment.stage import Stage
+from studies.experiment.stage import MOST, Stage
 from studies.experiment.training import Parameters, Training, Value
 
 if TYPE_CHECKING:

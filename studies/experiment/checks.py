@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from storage.trainings import RESERVED
 from studies.display.errors import UsageError
-from studies.experiment.stage import Stage, check_name, is_value
+from studies.experiment.stage import MOST, Stage, check_name, is_value
 
 if TYPE_CHECKING:
     from studies.experiment.definition import Experiment
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 FIRST_REPEATS = 3
 """Repeats that every cell of a race gets: as few as let a signed-rank test tell it from the leader.
 The one-sided p-value of three pairs is at least 1/8."""
-
-MOST = 10_000
-"""Repeats, reruns or cells: a plan of more than anyone can wait for would fill the memory."""
 
 PROTOCOL = (
     "repeats", "reruns", "select_on", "search", "rank_by", "racing", "objective", "direction",

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from storage.trainings import Value
@@ -11,6 +12,9 @@ from studies.display.errors import UsageError
 
 RERUN, JOINT = "rerun", "joint"
 """Names of stages that users do not define."""
+
+MOST = 10_000
+"""Values, cells, repeats or reruns: a plan of more than anyone can wait for would fill the memory."""
 
 
 @dataclass(frozen=True, init=False)
@@ -45,8 +49,11 @@ def grid_values(
     """
     if isinstance(given, str | Mapping | Set) or not isinstance(given, Iterable):
         raise UsageError(f"{parameter} needs a list of values, not {given!r}")
+    taken = list(islice(given, MOST + 1))
+    if len(taken) > MOST:
+        raise UsageError(f"{parameter} has more than {MOST} values: give fewer")
     # NumPy's numbers become Python's.
-    values = [value.item() if callable(getattr(value, "item", None)) else value for value in given]
+    values = [value.item() if callable(getattr(value, "item", None)) else value for value in taken]
     if not values:
         raise UsageError(f"{parameter} has no values: give at least one")
     for value in values:

@@ -1,5 +1,6 @@
 """Experiments as values: their seeds, their names, and what makes no sense."""
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -70,6 +71,7 @@ def test_values_of_a_grid_are_pythons_numbers_and_words(given: Any, values: Any)
     ("given", "said"),
     [
         ([], "size has no values: give at least one"),
+        (itertools.count(), "size has more than 10000 values: give fewer"),
         (np.array([]), "size has no values"),
         (5, "size needs a list of values, not 5"),
         ("gini", "size needs a list of values, not 'gini'"),
