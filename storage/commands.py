@@ -51,6 +51,8 @@ def exit_codes() -> Iterator[None]:
                 "close other programs, or raise the limits that `ulimit -a` shows",
                 FAILED,
             )
+        if isinstance(error, UnicodeEncodeError):
+            _leave("error: a name that was given has bytes that are no text in UTF-8", 2)
         if not isinstance(code, int):
             raise
         _leave(f"error: {error}", code)

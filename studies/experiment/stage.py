@@ -14,7 +14,7 @@ RERUN, JOINT = "rerun", "joint"
 """Names of stages that users do not define."""
 
 MOST = 10_000
-"""Values, cells, repeats or reruns: a plan of more than anyone can wait for would fill the memory."""
+"""Values, cells, repeats or reruns: more than anyone can wait for would fill the memory."""
 
 
 @dataclass(frozen=True, init=False)

@@ -118,6 +118,7 @@ def test_the_table_has_no_more_than_what_is_asked_for(several: str) -> None:
         # It is one of the experiment's models, of which nothing is there.
         ("forst --experiment toy", "no model is called 'forst': did you mean tree?"),
         ("forest --experiment toy", "no model is called 'forest': did you mean tree?"),
+        ("--experiment \udcff", "a name that was given has bytes that are no text in UTF-8"),
     ],
 )
 def test_unknown_names_are_told_the_nearest(
