@@ -1,7 +1,7 @@
 """Protect a run from what others do to studies under its names: make them, or delete them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,13 +33,15 @@ def labelled(attributes: Mapping[str, Any]) -> str:
     return "/".join(str(attributes.get(key)) for key in NAMES)
 
 
-def check_studies(store: Store, experiment: Experiment, data: Data) -> None:
-    """Raise UsageError where a study has a name of the experiment's, and is of another kind."""
+def check_studies(
+    store: Store, studies: Iterable[FrozenStudy], experiment: Experiment, data: Data
+) -> None:
+    """Raise UsageError where a stored study has a name of the experiment's, but is no such one."""
     grids = {
         grid.study_name: grid for model in experiment.models for grid in _grids(experiment, model)
     }
     drawn = drawn_parameters(store.engine)
-    for study in store.optuna.get_all_studies():
+    for study in studies:
         grid = grids.get(study.study_name)
         if grid is not None:
             for reason in _reasons(study, grid, data, drawn.get(study.study_name, {})):

@@ -26,9 +26,10 @@ DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "paren
 
 def check_protocol(store: Store, experiment: Experiment, data: Data) -> None:
     """Raise UsageError where a stored study of the experiment, of any model, disagrees with it."""
-    check_studies(store, experiment, data)
+    studies = store.optuna.get_all_studies()
+    check_studies(store, studies, experiment, data)
     asked = experiment.protocol(data.sha256)
-    for study in store.optuna.get_all_studies():
+    for study in studies:
         # One of another name is a copy, or somebody else's.
         if not study.study_name.startswith(f"{experiment.name}/") or (
             "stage" in study.user_attrs and labelled(study.user_attrs) != study.study_name

@@ -43,14 +43,14 @@ class Grid(GridSampler):
         So none is left alone at the end with idle workers around it.
         """
         # Not by the numbers of cells: a trial may have them, and other parameters.
-        taken = [
-            trial.params
+        taken = {
+            frozenset(trial.params.items())
             for trial in study.get_trials(deepcopy=False)
             if trial.state == TrialState.RUNNING or FINAL_ERROR in trial.user_attrs
             or (trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and is_ours(trial))
-        ]  # fmt: skip
+        }  # fmt: skip
         cells = self.cells()
-        free = [number for number, cell in enumerate(cells) if cell not in taken]
+        free = [n for n, cell in enumerate(cells) if frozenset(cell.items()) not in taken]
         return sorted(free, key=lambda cell: (-cost(cells[cell]), cell))
 
     def ask(self, study: Study, cell: int) -> Trial:
