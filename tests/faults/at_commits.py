@@ -33,6 +33,7 @@ class AtOnce:
     key = "at once"
 
     def __init__(self, experiment: Experiment) -> None:
+        self.refused: dict[str, str] = {}
         self._ended: list[tuple[object, Any]] = []
         job._sent[self.key] = experiment.models, None
 
