@@ -14,6 +14,7 @@ from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 from studies.search.chain import open_study
 from studies.workers import job
+from studies.workers.cluster import Cluster
 from tests.support.runs import Runs
 from tests.support.standin import StandIn
 
@@ -23,39 +24,33 @@ GRIDS = {
 }
 
 
-class AtOnce:
+class AtOnce(Cluster):
     """Does each job at once in the driver's own process, in place of a cluster.
 
     Every commit is the driver's, between jobs: workers would add seconds to each life, and nothing
     to what is tested here.
     """
 
-    key = "at once"
-
     def __init__(self, experiment: Experiment) -> None:
-        self.refused: dict[str, str] = {}
-        self._ended: list[tuple[object, Any]] = []
+        super().__init__(None, 1, experiment.models)
+        self._done: list[tuple[Any, Any]] = []
         job._sent[self.key] = experiment.models, None
-
-    def __enter__(self) -> "AtOnce":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def threads(self) -> int:
         return 1
 
-    def submit(self, function: Callable[..., Any], *arguments: Any, same_worker: bool) -> object:
+    def submit(
+        self, function: Callable[..., Any], *arguments: Any, same_worker: bool = False
+    ) -> Any:
         job = object()
-        self._ended.append((job, function(*arguments)))
+        self._done.append((job, function(*arguments)))
         return job
 
-    def finished(self, seconds: float) -> list[tuple[object, Any]]:
-        ended, self._ended = self._ended, []
-        return ended
+    def finished(self, seconds: float) -> list[tuple[Any, Any]]:
+        done, self._done = self._done, []
+        return done
 
-    def cancel(self, jobs: list[object]) -> None:
+    def cancel(self, futures: list[Any]) -> None:
         pass
 
 
@@ -80,7 +75,7 @@ def live(folder: Path, standin: StandIn, last: int) -> None:
     DefaultDialect.do_commit = counted  # type: ignore[method-assign]
     experiment = replace(standin.experiment(epochs=2, repeats=2, reruns=1), name="toy")
     runs = Runs(f"sqlite:///{folder / 'studies.db'}", "")
-    with runs.driver(experiment, AtOnce(experiment)) as driver:  # type: ignore[arg-type]
+    with runs.driver(experiment, AtOnce(experiment)) as driver:
         for name, grid in GRIDS.items():
             study = GridStudy(experiment, "MLP", name, grid)
             driver.run(study, open_study(driver, study))

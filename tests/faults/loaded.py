@@ -10,8 +10,10 @@ import tests.faults.lives
 import tests.support.runs  # noqa: F401
 from storage.store import open_store
 from studies.search.provenance import provenance
+from studies.workers.versions import versions
 
 provenance()
+versions()
 # Much is loaded, and prepared, with the first store.
 with TemporaryDirectory() as folder, open_store(f"sqlite:///{folder}/studies.db"):
     pass
