@@ -4,7 +4,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -52,6 +52,9 @@ def run(
         str | None,
         typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://HOST:8786."),
     ] = None,
+    priority: Annotated[
+        int, typer.Option(help="Of runs on one cluster, the one with the highest goes first.")
+    ] = 0,
     artifact_dir: Annotated[
         Path | None, typer.Option(help="Folder of the figures, if not one beside the store.")
     ] = None,
@@ -73,7 +76,7 @@ def run(
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.service import Settings, run_models
 
-    settings = Settings(storage, workers, cluster, artifact_dir)
+    settings = Settings(storage, workers, cluster, priority, artifact_dir)
     failed = run_models(chosen, names, settings, Console())
     show_results(storage, chosen.name, names, artifact_dir, settings.storage)
     for sentence in failed:
@@ -125,13 +128,14 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
 
 
 def _models(names: Sequence[str], known: list[str]) -> list[str]:
-    """Return the models that a list of names means, once for all mentions, in their order."""
+    """Return the models that a list of names means, once for all mentions, in order of mention."""
     for name in names:
         if name not in known and name != ALL:
             # Who forgets to write --storage gives its URL as a name.
             hint = did_you_mean(name, [*known, ALL])
             raise UsageError(f"no model is called {without_password(name)!r}: {hint}")
-    return [model for model in known if ALL in names or model in names]
+    chosen = (known if name == ALL else [name] for name in names)
+    return list(dict.fromkeys(chain.from_iterable(chosen)))
 
 
 def _value(word: str) -> int | float | str:

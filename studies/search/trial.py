@@ -19,7 +19,7 @@ MOST_EPOCHS = 200
 """Losses of a rerun that the dashboard draws."""
 
 
-@dataclass
+@dataclass(eq=False)
 class RunningTrial:
     """A trial, and what is known of its trainings."""
 

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import os
 import pickle
+import platform
 import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -53,13 +56,13 @@ def lacking(error: Exception) -> str:
     return f"it lacks this package, or another one that is needed ({error}): install it there"
 
 
-async def unfit(key: str) -> str | None:
-    """Return why this worker does not train, None where it does."""
+async def describe(key: str) -> tuple[str | None, str]:
+    """Return why this worker does not train, None where it does, and its host's processor."""
     deadline = time.monotonic() + PATIENCE
     while key not in _sent and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
     sent = _sent.get(key, "the trainings did not reach it: start it again")
-    return sent if isinstance(sent, str) else None
+    return (sent if isinstance(sent, str) else None), processor()
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,16 @@ class Failed:
     reason: str
     deaths: int = 0
     """How many worker processes died with it: its own doing, or that of a job beside it."""
+
+
+def processor() -> str:
+    """Return the model of this host's processor."""
+    with suppress(OSError), Path("/proc/cpuinfo").open() as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def cores() -> int:

@@ -72,9 +72,9 @@ def achieved(rate: int, threads: int, storage: str) -> float:
         # Data of its own, as a search uses what is recorded.
         driver = Driver(store, lock, cluster, Data(None, experiment.name), progress, durations)
         opened = open_study(driver, study)
-        cluster.threads()
+        cluster.hosts()
         started = time.perf_counter()
-        driver.run(study, opened)
+        driver.run([driver.rounds(study, opened)])
         return 10 * cells / (time.perf_counter() - started)
 
 

@@ -12,7 +12,7 @@ from storage.store import open_store
 from storage.trainings import declare
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
-from studies.search.chain import run_chain
+from studies.search.chain import run_chains
 from studies.search.driver import Driver
 from studies.search.plan import Durations
 from studies.search.provenance import Data
@@ -36,9 +36,9 @@ class Runs:
         """Run the chain of a model with these options of the paper's; what failed."""
         return self.run(replace(standin.experiment(**options), name="toy"), model)
 
-    def run(self, experiment: Experiment, model: str) -> list[str]:
-        """Run the chain of a model; what failed."""
-        return self.drive(experiment, lambda driver: run_chain(driver, experiment, model))
+    def run(self, experiment: Experiment, *models: str) -> list[str]:
+        """Run the chains of models; what failed."""
+        return self.drive(experiment, lambda driver: run_chains(driver, experiment, models))
 
     def drive(self, experiment: Experiment, work: Callable[[Driver], object]) -> list[str]:
         """Let a driver of an experiment work; what failed."""

@@ -38,7 +38,7 @@ def run(
     """Run one study; what failed, and its trials."""
     with runs.driver(grid.experiment, cluster) as driver:
         study = open_study(driver, grid)
-        driver.run(grid, study)
+        driver.run([driver.rounds(grid, study)])
         return driver.failed, study.get_trials()
 
 

@@ -87,7 +87,7 @@ def test_midway_and_after(runs: Runs, standin: StandIn, small: Experiment) -> No
 
     def first_stage(driver: Driver) -> None:
         grid = grid_study(small, "AuxMLP", "lr-batch", None)
-        driver.run(grid, open_study(driver, grid))
+        driver.run([driver.rounds(grid, open_study(driver, grid))])
         now(driver)
 
     runs.drive(small, now)
