@@ -16,13 +16,13 @@ class TimeLeft:
         """Expect seconds by the name of the study, None where nothing is known about it yet."""
         self._left = dict(expected)
         self._expected_done = self._elapsed = 0.0
-        self._last_trained = time.monotonic()
+        self._last_trained: float | None = None
 
     def begin(self, study_name: str, seconds: float | None) -> None:
         """Start a study; `seconds` are expected of it by now, None: what was expected at first."""
         if seconds is not None or study_name not in self._left:
             self._left[study_name] = seconds
-        if not self._expected_done:
+        if self._last_trained is None:
             self._last_trained = time.monotonic()
 
     def trained(
@@ -30,6 +30,7 @@ class TimeLeft:
     ) -> None:
         """Count trainings as done, each expected to take `seconds_each`; `missing` are left."""
         now = time.monotonic()
+        assert self._last_trained is not None
         if seconds_each is not None:
             if self._left.get(study_name) is None:
                 self._left[study_name] = (missing + trainings) * seconds_each

@@ -53,11 +53,9 @@ class Dispatch:
     """Called before a rerun is sent: nothing else of this driver may disturb it."""
     in_flight: dict[Future[Any], tuple[Work, str]] = field(default_factory=dict)
     """Jobs that were sent, each with its host."""
-    _again: list[Work] = field(default_factory=list)
-    """Jobs that did not reach a worker that trains."""
+    _unsent: list[Work] = field(default_factory=list)
+    """Jobs that no host had room for, or that did not reach a worker that trains."""
     _suspects: deque[Work] = field(default_factory=deque)
-    _held: Work | None = None
-    """The next job of a search, which no host had room for."""
 
     def __post_init__(self) -> None:
         self._reruns = Reruns(self.chains, self.locks)
@@ -66,7 +64,7 @@ class Dispatch:
     @property
     def is_timing(self) -> bool:
         """Whether a rerun is in flight."""
-        return any(work.round.study.is_rerun for work, _ in self.in_flight.values())
+        return any(work.is_rerun for work, _ in self.in_flight.values())
 
     def waits_for(self) -> str | None:
         """Return what this run waits for, in a sentence; None where it need not wait."""
@@ -89,14 +87,14 @@ class Dispatch:
                 chain.proceeds()
         self._send_searches()
         self._send_reruns()
-        if self.in_flight or self._held or self._again:
+        if self.in_flight or self._unsent:
             return True
         return any(chain.proceeds() for chain in self.chains)
 
     def _send_suspect(self) -> None:
         work = self._suspects[0]
         host = self._host_for(work)
-        if work.round.study.is_rerun:
+        if work.is_rerun:
             hosts = self.cluster.hosts()
             self._reruns.keep(hosts, set(), searches_wait=False, is_sent_again=True)
             host = next(iter(self._free_hosts()), None)
@@ -104,17 +102,17 @@ class Dispatch:
             self._send(self._suspects.popleft(), host)
 
     def _send_searches(self) -> None:
-        while (work := self._held or self._next_search()) is not None:
+        while (work := self._next_search()) is not None:
             host = self._host_for(work)
-            self._held = work if host is None else None
             if host is None:
+                self._unsent.insert(0, work)
                 return
             self._send(work, host)
 
     def _next_search(self) -> Work | None:
-        for work in self._again:
-            if not work.round.study.is_rerun:
-                self._again.remove(work)
+        for work in self._unsent:
+            if not work.is_rerun:
+                self._unsent.remove(work)
                 return work
         works = (chain.next_search() for chain in self.chains)
         return next((work for work in works if work is not None), None)
@@ -133,15 +131,16 @@ class Dispatch:
         return None
 
     def _send_reruns(self) -> None:
-        again = [work for work in self._again if work.round.study.is_rerun]
+        again = [work for work in self._unsent if work.is_rerun]
         if not again and not self._reruns.are_left:
             return
+        searches_wait = len(again) < len(self._unsent)
         hosts = self.cluster.hosts()
         busy = {host for host, jobs in self._load.items() if jobs}
-        self._reruns.keep(hosts, busy, self._held is not None, bool(again))
+        self._reruns.keep(hosts, busy, searches_wait, bool(again))
         for host in self._free_hosts():
             if again:
-                self._again.remove(again[-1])
+                self._unsent.remove(again[-1])
                 self._send(again.pop(), host)
             elif (work := self._reruns.next_work(host, hosts)) is not None:
                 self._send(work, host)
@@ -153,7 +152,7 @@ class Dispatch:
 
     def _send(self, work: Work, host: str) -> None:
         job = work.job
-        if work.round.study.is_rerun:
+        if work.is_rerun:
             self.before_rerun()
         deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
         self.in_flight[self.cluster.submit(host, attempt, deadline, job)] = work, host
@@ -168,7 +167,7 @@ class Dispatch:
             if not self._load[host]:
                 self.locks.leave(host)
             if result is None:
-                self._suspects.append(work) if work.deaths else self._again.append(work)
+                (self._suspects if work.deaths else self._unsent).insert(0, work)
             elif not isinstance(result, Failed) or not result.deaths:
                 ended.append((work, result))
             elif not work.deaths:

@@ -35,6 +35,11 @@ class Work:
     deaths: int = 0
     """How many worker processes died with it, before it was a suspect."""
 
+    @property
+    def is_rerun(self) -> bool:
+        """Whether it is timed."""
+        return self.round.study.is_rerun
+
 
 class Chain:
     """The rounds of a model's studies; each begins when the one before it is complete."""
