@@ -15,7 +15,7 @@ from studies.display.errors import ClusterLost, UsageError
 from studies.experiment.training import Training
 from studies.workers.connection import TIMEOUT, answering, connect, register
 from studies.workers.hosts import Host, Hosts
-from studies.workers.job import Failed, TrainingsPlugin
+from studies.workers.job import Failed, TrainingsPlugin, lacking, topic, unfit
 from studies.workers.local import LOOPBACK, LocalWorkers
 from studies.workers.versions import versions
 
@@ -54,8 +54,8 @@ class Cluster:
             ) from error
         self.key = hashlib.sha256(self._content + repr(versions()).encode()).hexdigest()
         """What a job names the trainings by."""
-        self.refused: dict[str, str] = {}
-        """Workers that do not train, by address, each with the reason."""
+        self._known = Hosts()
+        self._asked: set[str] = set()
         self.is_local = address is None
         """Whether its workers are processes of this driver, on this machine."""
         self._local: LocalWorkers | None = None
@@ -92,9 +92,10 @@ class Cluster:
         register(client, TrainingsPlugin(self._content, self.key))
         return client
 
-    @cached_property
-    def _known(self) -> Hosts:
-        return Hosts(self._client, self.key, self.refused)
+    @property
+    def refused(self) -> dict[str, str]:
+        """Workers that do not train, by address, each with the reason."""
+        return self._known.refused
 
     def hosts(self) -> list[Host]:
         """Return the hosts on which jobs can be done; workers may come and go."""
@@ -104,14 +105,18 @@ class Cluster:
 
     def _count(self) -> None:
         with answering(self._client):
-            present = self._client.nthreads()
-            self._known.update(present)
+            self._known.threads = present = self._client.nthreads()
+            if present.keys() - self._known.processors.keys():
+                for _, (worker, reason, processor) in self._client.get_events(topic(self.key)):
+                    self._known.processors[worker] = processor
+                    if reason is not None:
+                        self.refused[worker] = reason
         self._counted = time.monotonic()
         if present and not self._known.fit():
             address, reason = next(iter(self.refused.items()))
             raise ClusterLost(f"no worker trains as this driver would, such as {address}: {reason}")
         if self._local is None:
-            self._hosts = self._known.hosts()
+            self._hosts = self._known.all()
         else:
             self._local.look_after(len(present))
             # Those that are starting will soon do their part.
@@ -121,7 +126,14 @@ class Cluster:
         """Find out which workers do not train, of those that were not asked before."""
         self._count()
         with answering(self._client):
-            self._known.settle()
+            new = list(self._known.threads.keys() - self._asked)
+            answers = self._client.run(unfit, self.key, workers=new, on_error="return")
+        for address, answer in answers.items():
+            if isinstance(answer, OSError):
+                continue  # gone meanwhile
+            self._asked.add(address)
+            if answer is not None:
+                self.refused[address] = answer if isinstance(answer, str) else lacking(answer)
         self._count()
 
     def submit(self, host: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:

@@ -38,7 +38,7 @@ class TrainingsPlugin(WorkerPlugin):
     def __init__(self, content: bytes, key: str) -> None:
         """Take them as pickled by value: workers lack the file that defines them."""
         self.content, self.key, self.versions = content, key, versions()
-        self.name = f"trainings-{key}"
+        self.name = topic(key)
 
     def setup(self, worker: Worker) -> None:
         """Keep them for the jobs to come, where this worker trains as the driver would."""
@@ -49,6 +49,8 @@ class TrainingsPlugin(WorkerPlugin):
             _sent[self.key] = difference(self.versions) or pickle.loads(self.content)
         except Exception as error:
             _sent[self.key] = lacking(error)
+        # Drivers read the events that their scheduler keeps: nobody waits for a worker's answer.
+        worker.log_event(self.name, (worker.address, refusal(self.key), processor()))
 
 
 def lacking(error: Exception) -> str:
@@ -56,13 +58,23 @@ def lacking(error: Exception) -> str:
     return f"it lacks this package, or another one that is needed ({error}): install it there"
 
 
-async def describe(key: str) -> tuple[str | None, str]:
-    """Return why this worker does not train, None where it does, and its host's processor."""
+def topic(key: str) -> str:
+    """Return the name under which workers log whether they train, with address and processor."""
+    return f"trainings-{key}"
+
+
+def refusal(key: str) -> str | None:
+    """Return why this worker does not train, None where it does."""
+    sent = _sent.get(key, "the trainings did not reach it: start it again")
+    return sent if isinstance(sent, str) else None
+
+
+async def unfit(key: str) -> str | None:
+    """Return why this worker does not train, None where it does; wait for what is on its way."""
     deadline = time.monotonic() + PATIENCE
     while key not in _sent and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
-    sent = _sent.get(key, "the trainings did not reach it: start it again")
-    return (sent if isinstance(sent, str) else None), processor()
+    return refusal(key)
 
 
 @dataclass(frozen=True)
