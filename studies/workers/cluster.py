@@ -5,7 +5,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import cloudpickle
@@ -174,8 +174,12 @@ class Cluster:
             self._lost = [future for future in ended if future.status == "lost"]
             ended = [future for future in ended if future.status != "lost"]
             good = [future for future in ended if future.status == "finished"]
-            # All at once: each question takes milliseconds.
-            results = dict(zip(good, self._client.gather(good), strict=True))
+            try:
+                results = dict(zip(good, self._gather(good), strict=True))
+            except TimeoutError:
+                # Lost just now with a host that may be gone.
+                self._lost += ended
+                return [(future, None) for future in gone]
             errors = {future: future.exception() for future in ended if future not in results}
         deaths = [error for error in errors.values() if isinstance(error, KilledWorker)]
         if None in results.values() or len(errors) > len(deaths):
@@ -184,6 +188,15 @@ class Cluster:
         for future in ended:
             self._places.pop(future, None)
         return [*((future, None) for future in gone), *((f, results[f]) for f in ended)]
+
+    def _gather(self, futures: list[Future[Any]]) -> list[Any]:
+        """Return the results of jobs. Raises TimeoutError where one was lost and is not done again.
+
+        All at once: each question takes milliseconds.
+        """
+        gather = partial(self._client.gather, futures, asynchronous=True)
+        results: list[Any] = self._client.sync(gather, callback_timeout=TIMEOUT)
+        return results
 
     def _cancel_gone(self) -> list[Future[Any]]:
         """Cancel the jobs whose hosts have been without workers for long, and return them."""

@@ -126,7 +126,7 @@ def beside_reruns(done: list[Entry]) -> list[tuple[Entry, Entry]]:
 def test_reruns_have_a_host_for_themselves_while_searches_go_on(
     hosts: str, url: str, tmp_path: Path
 ) -> None:
-    experiment = sleeping(tmp_path, {"quick": 0.1, "slow": 0.5}, repeats=12, reruns=4)
+    experiment = sleeping(tmp_path, {"quick": 0.1, "slow": 0.5}, repeats=9, reruns=4)
     assert Runs(url, hosts).run(experiment, "quick", "slow") == []
     done = entries(tmp_path)
     assert beside_reruns(done) == []
