@@ -41,7 +41,9 @@ class _Bar:
     study: "GridStudy"
     task: progress.TaskID
     total: int
+    """Trainings."""
     done: int
+    cells_left: int
     best: tuple[float, str] | None = None
     """Value and cell."""
     cell: str = ""
@@ -110,7 +112,7 @@ class Progress:
         if len(title) > self._room:
             title = f"{title[: self._room - 1]}…"
         task = self._display.add_task(title, total=total, best="")
-        bar = _Bar(study, task, total, total - free * study.trainings_per_cell)
+        bar = _Bar(study, task, total, total - free * study.trainings_per_cell, free)
         for trial in complete:
             bar.compare(trial.value, cell_text(trial.params))
         self._bars[study.study_name] = bar
@@ -160,6 +162,7 @@ class Progress:
         """Finish a cell."""
         bar = self._bars[trial.study.study_name]
         bar.cell = cell_text(trial.trial.params)
+        bar.cells_left -= 1
         seconds_each = bar.seconds_each.pop(trial.trial.number, 0.0)
         if trial.given_up is not None:
             missing = len(trial.missing)
@@ -169,7 +172,7 @@ class Progress:
             bar.compare(trial.value, bar.cell)
         self._show(bar)
         now = time.monotonic()
-        is_due = bar.done == bar.total or now - self._last_line > SECONDS_BETWEEN_LINES
+        is_due = not bar.cells_left or now - self._last_line > SECONDS_BETWEEN_LINES
         if is_due and not self._console.is_terminal:
             self._last_line = now
             self._console.print(
