@@ -18,6 +18,7 @@ from storage.columns import (
     read_columns,
     typed_values,
 )
+from storage.durability import durable
 from storage.errors import explained
 from storage.reader import in_chunks
 from storage.rows import TrainingRun
@@ -46,7 +47,7 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
     """
     if not runs:
         return
-    with explained(engine.url), engine.begin() as connection:
+    with explained(engine.url), durable(engine) as connection:
         columns = add_columns(connection, _columns_of(runs))
         names = _names(columns)
         filled = ", ".join(

@@ -7,12 +7,13 @@ run that is killed at any instant repeats no more than the trainings in flight.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from optuna import Study, Trial
+from optuna import Study
 
 from storage.errors import BadName
 from storage.lock import Lock
 from storage.store import Store
 from storage.trainings import TrainingRun, record
+from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
@@ -74,11 +75,10 @@ class Driver:
     def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
         """Ask for a cell, with what is recorded of it."""
 
-        def ask() -> Trial:
-            trial = grid.ask(study, number)
-            if not grid_study.is_rerun:
-                trial.set_user_attr("place", grid_study.place(trial.params))
-            return trial
+        def ask() -> OpenTrial:
+            place = {"place": grid_study.place(grid.parameters(number))}
+            attributes = {} if grid_study.is_rerun else place
+            return grid.ask(self.store.engine, study, number, attributes)
 
         self.lock.check()
         trial = ask()
