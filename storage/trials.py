@@ -135,13 +135,13 @@ def begin_trial(
             }
             for name, distribution in distributions.items()
         ]
-        connection.execute(insert(_PARAMS), rows)
-        if system_attributes:
-            of_system = [
-                {"trial_id": trial, "key": key, "value_json": value}
-                for key, value in system_attributes.items()
-            ]
-            connection.execute(insert(_SYSTEM), of_system)
+        of_system = [
+            {"trial_id": trial, "key": key, "value_json": value}
+            for key, value in system_attributes.items()
+        ]
+        for table, new in ((_PARAMS, rows), (_SYSTEM, of_system)):
+            if new:
+                connection.execute(insert(table), new)
         _set_attributes(connection, trial, attributes)
     return OpenTrial(engine, trial, number, params)
 
