@@ -175,7 +175,7 @@ def in_memory() -> RDBStorage:
     return RDBStorage("sqlite://")
 
 
-@settings(deadline=None)  # a busy machine is no failure
+@settings(deadline=None, max_examples=40)  # a busy machine is no failure
 @given(history=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5))))
 def test_every_cell_is_completed_once_whatever_happens(
     in_memory: RDBStorage, history: list[tuple[str, int]]
