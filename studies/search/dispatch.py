@@ -1,8 +1,9 @@
 """Decide which job is sent when: every worker busy, and one at a time where it must be."""
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Future
@@ -11,6 +12,9 @@ from studies.search.plan import Durations
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
 from studies.workers.job import ALL_CORES, Failed, Job, Report, attempt
+
+SHORT = 0.25
+"""Seconds of training that a job may have in place of one group: a job costs some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +26,54 @@ class Work:
     deaths: int = 0
     """How many worker processes died with it, before it was a suspect."""
 
+    def apart(self, deaths: int) -> list["Work"]:
+        """Return the work of each group of a job by itself, so that none fails for another."""
+        parts = self.job.parts()
+        self.running.unfinished_jobs += len(parts) - 1
+        return [Work(self.running, part, deaths) for part in parts]
 
-def cut_into_jobs(running: RunningTrial, seeds: Sequence[int], key: str) -> list[Job]:
-    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores."""
+
+def cut_into_jobs(
+    running: RunningTrial, seeds: Sequence[int], key: str, groups: int = 1
+) -> list[Job]:
+    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores.
+
+    The seeds that gain from being trained side by side are a group; a job has up to so many groups.
+    """
     study = running.study
     model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
     at_once, threads = 1, ALL_CORES
     if not study.is_rerun:
         at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
     objective, needs_validation = study.experiment.objective, study.pairs == "validation"
+    size = at_once * groups
     return [
-        Job(key, model, parameters, group, threads, objective, needs_validation)
-        for group in (tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once))
+        Job(key, model, parameters, share, threads, objective, needs_validation, at_once)
+        for share in (tuple(seeds[i : i + size]) for i in range(0, len(seeds), size))
     ]
+
+
+def groups_in_a_job(
+    running: RunningTrial, seeds: Sequence[int], durations: Durations, threads: int
+) -> int:
+    """Return how many groups of seeds share a job of a cell: several where trainings are short.
+
+    This cell and those to come are enough jobs for all `threads`. What is timed or raced is not
+    shared: each rerun is alone, and each round of a race ends with its slowest job.
+    """
+    study = running.study
+    if study.is_rerun or study.is_race:
+        return 1
+    model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
+    at_once = study.experiment.training(model).seeds_at_once(parameters)
+    longest = durations.longest(model, parameters)
+    if longest is None or longest * at_once * 2 > SHORT or len(seeds) <= at_once:
+        return 1
+    groups = math.ceil(len(seeds) / at_once)
+    jobs = max(
+        math.ceil(groups * at_once * longest / SHORT), math.ceil(threads / running.cells_left)
+    )
+    return math.ceil(groups / min(jobs, groups))
 
 
 @dataclass
@@ -42,7 +81,8 @@ class Dispatch:
     """Sends jobs to a cluster and takes back what became of them.
 
     A worker that dies takes the job that waits on it along, so a death convicts nobody. A job that
-    saw too many is a suspect: it is done once more while nothing else is, and fails only then.
+    saw too many is a suspect: it is done once more while nothing else is, and fails only then. A
+    job of several groups that fails is done once more as well, each group by itself.
     """
 
     cluster: Cluster
@@ -61,7 +101,10 @@ class Dispatch:
             if work is None:
                 break
             job = work.job
-            deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
+            deadline = sum(
+                self.durations.deadline(job.model, job.parameters, len(part.seeds))
+                for part in job.parts()
+            )
             future = self.cluster.submit(attempt, deadline, job, same_worker=self.one_by_one)
             self.in_flight[future] = work
         return bool(self.in_flight)
@@ -73,10 +116,16 @@ class Dispatch:
             work = self.in_flight.pop(future)
             if result is None:
                 (self._suspects if work.deaths else self._refused).append(work)
-            elif not isinstance(result, Failed) or not result.deaths:
+            elif not isinstance(result, Failed):
                 ended.append((work, result))
+            elif not result.deaths:
+                parts = work.apart(work.deaths)
+                if len(parts) > 1:
+                    self._refused += parts
+                else:
+                    ended.append((work, result))
             elif not work.deaths:
-                self._suspects.append(replace(work, deaths=result.deaths))
+                self._suspects += work.apart(result.deaths)
             else:
                 attempts = work.deaths + result.deaths
                 reason = f"{result.reason}, in each of {attempts} attempts"

@@ -18,7 +18,7 @@ from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
-from studies.search.dispatch import Dispatch, Work, cut_into_jobs
+from studies.search.dispatch import Dispatch, Work, cut_into_jobs, groups_in_a_job
 from studies.search.grid_sampler import Grid, completed, fail_unfinished
 from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
@@ -57,9 +57,10 @@ class Driver:
         grid = study.sampler
         assert isinstance(grid, Grid)
         free = grid.free(study, grid_study.experiment.training(grid_study.model).cost)
-        left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
-        self.progress.begin(grid_study, len(free), completed(study), left.seconds)
-        cells = (self._begin(grid_study, study, grid, number) for number in free)
+        todo = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
+        self.progress.begin(grid_study, len(free), completed(study), todo.seconds)
+        left = zip(range(len(free), 0, -1), free, strict=True)
+        cells = (self._begin(grid_study, study, grid, number, count) for count, number in left)
         try:
             if grid_study.is_race:
                 for portions in race(study, list(cells), self._finish):
@@ -72,7 +73,9 @@ class Driver:
             fail_unfinished(study)
             raise
 
-    def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
+    def _begin(
+        self, grid_study: GridStudy, study: Study, grid: Grid, number: int, cells_left: int
+    ) -> RunningTrial:
         """Ask for a cell, with what is recorded of it."""
 
         def ask() -> OpenTrial:
@@ -84,7 +87,7 @@ class Driver:
         trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
         runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
-        running = RunningTrial(grid_study, trial, by_seed, runs, ask)
+        running = RunningTrial(grid_study, trial, by_seed, runs, ask, cells_left)
         self.progress.asked(running)
         return running
 
@@ -107,7 +110,8 @@ class Driver:
 
     def _jobs(self, portions: Iterable[Portion], finish: Finish) -> Iterator[Work]:
         for running, seeds in portions:
-            jobs = cut_into_jobs(running, seeds, self.cluster.key)
+            groups = groups_in_a_job(running, seeds, self.durations, self.cluster.threads())
+            jobs = cut_into_jobs(running, seeds, self.cluster.key, groups)
             running.unfinished_jobs = len(jobs)
             if not jobs:
                 finish(running)
@@ -124,7 +128,8 @@ class Driver:
             else:
                 runs = running.take(job, result, self.data.label)
                 new.append((running, runs))
-                self.durations.learn(job.model, job.parameters, runs[0].train_seconds)
+                taken = [run.train_seconds for run in runs]
+                self.durations.learn(job.model, job.parameters, *taken)
                 seconds = self.durations.adds(running.study, job.parameters)
                 self.progress.trained(running, len(runs), seconds)
         self.lock.check()

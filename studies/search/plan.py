@@ -35,15 +35,22 @@ class Durations:
                 if wanted.items() <= {k: v for k, v in settings.items() if v is not None}.items():
                     known.setdefault(model, []).append(seconds / training.cost(parameters))
         self._unit = {model: fmean(units) for model, units in known.items()}
+        self._longest = {model: max(units) for model, units in known.items()}
 
-    def learn(self, model: str, parameters: Parameters, seconds: float) -> None:
-        """Take note of a training, if it is the first of its model."""
+    def learn(self, model: str, parameters: Parameters, *seconds: float) -> None:
+        """Take note of trainings: of the first of a model, and of its longest."""
         cost = self._experiment.training(model).cost(parameters)
-        self._unit.setdefault(model, seconds / cost)
+        self._unit.setdefault(model, seconds[0] / cost)
+        self._longest[model] = max(self._longest.get(model, 0.0), max(seconds) / cost)
 
     def of(self, model: str, parameters: Parameters) -> float | None:
         """Return the seconds of one training, None while none of its model is recorded."""
         unit = self._unit.get(model)
+        return None if unit is None else unit * self._experiment.training(model).cost(parameters)
+
+    def longest(self, model: str, parameters: Parameters) -> float | None:
+        """Return the seconds that a training takes where it takes as long as any so far."""
+        unit = self._longest.get(model)
         return None if unit is None else unit * self._experiment.training(model).cost(parameters)
 
     def adds(self, study: GridStudy, parameters: Parameters) -> float | None:

@@ -32,6 +32,8 @@ class RunningTrial:
     """The trainings that are recorded, by seed."""
     ask: Callable[[], OpenTrial]
     """Starts another trial for the cell."""
+    cells_left: int = 1
+    """How many cells of the study were not asked yet, this one among them."""
     unfinished_jobs: int = 0
     reported: int = 0
     """How many values the trial was given."""
