@@ -66,13 +66,12 @@ def groups_in_a_job(
         return 1
     model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
     at_once = study.experiment.training(model).seeds_at_once(parameters)
-    longest = durations.longest(model, parameters)
-    if longest is None or longest * at_once * 2 > SHORT or len(seeds) <= at_once:
+    seconds = durations.recent(model, parameters)
+    if seconds is None or 2 * at_once * seconds > SHORT or len(seeds) <= at_once:
         return 1
     groups = math.ceil(len(seeds) / at_once)
-    jobs = max(
-        math.ceil(groups * at_once * longest / SHORT), math.ceil(threads / running.cells_left)
-    )
+    together = groups * at_once * seconds
+    jobs = max(math.ceil(together / SHORT), math.ceil(threads / running.cells_left))
     return math.ceil(groups / min(jobs, groups))
 
 

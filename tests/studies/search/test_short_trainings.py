@@ -127,7 +127,7 @@ def test_as_many_share_a_job_as_are_short_and_leave_no_worker_idle(
     study = grid_study(toy(), "quick", "rest", None)
     trial: Any = SimpleNamespace(params={"x": 1})
     running = RunningTrial(study, trial, {}, {}, list, cells_left)  # type: ignore[arg-type]
-    durations: Any = SimpleNamespace(longest=lambda *_: seconds)
+    durations: Any = SimpleNamespace(recent=lambda *_: seconds)
     assert groups_in_a_job(running, range(8), durations, threads) == groups
 
 
@@ -137,7 +137,7 @@ def test_races_and_reruns_share_no_jobs(options: dict[str, Any]) -> None:
     study = grid_study(toy(**options), "quick", name, None if options else {"x": 1})
     trial: Any = SimpleNamespace(params={"x": 1, "seed": 8})
     running = RunningTrial(study, trial, {}, {}, list, 100)  # type: ignore[arg-type]
-    durations: Any = SimpleNamespace(longest=lambda *_: 1e-6)
+    durations: Any = SimpleNamespace(recent=lambda *_: 1e-6)
     assert groups_in_a_job(running, range(8), durations, 2) == 1
 
 
