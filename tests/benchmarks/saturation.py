@@ -9,6 +9,7 @@ workers offer. As all processes share one machine, the processor time of each is
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,11 @@ def processes(threads: int) -> Iterator[Processes]:
             *("--nworkers", "2", "--nthreads", str(threads // 2), "--no-dashboard"),
         ]
         quiet = subprocess.DEVNULL
-        with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as workers:
+        # Else Dask looks a hundred times a second where each thread is, on the driver's processor.
+        more = {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
+        with subprocess.Popen(
+            command, cwd=folder, stdout=quiet, stderr=quiet, env=os.environ | more
+        ) as workers:
             try:
                 yield Processes(address, {"scheduler": started.pid, "workers": workers.pid})
             finally:
@@ -118,6 +123,8 @@ def achieved(rate: int, threads: int, storage: str) -> tuple[float, dict[str, fl
         opened = open_study(driver, study)
         while cluster.threads() < threads:
             time.sleep(0.1)
+        # Else their first jobs wait until PyTorch is loaded.
+        cluster.start()
         before = others.processor_seconds()
         started = time.perf_counter()
         driver.run(study, opened)
