@@ -27,6 +27,8 @@ from storage.tables import add_columns
 __all__ = ["RESERVED", "TrainingRun", "Value", "declare", "mean_seconds"]
 __all__ += ["record", "recorded", "training_runs"]
 
+_WHICH = "select fingerprint from training_runs where fingerprint in :chunk"
+
 
 def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective: str) -> None:
     """Make columns for the parameters and the objective of an experiment, also in the views.
@@ -69,9 +71,14 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
 def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
     """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
     with explained(engine.url), engine.connect() as connection:
+        # First which: of a new cell there are none, and a driver asks for each cell.
+        rows = in_chunks(connection, _WHICH, fingerprints)
+        stored = [row["fingerprint"] for row in rows]
+        if not stored:
+            return {}
         columns = read_columns(connection)
         statement = f"{_select(columns)} where fingerprint in :chunk"
-        rows = in_chunks(connection, statement, fingerprints)
+        rows = in_chunks(connection, statement, stored)
         return {row["fingerprint"]: _training_run(row, columns) for row in rows}
 
 

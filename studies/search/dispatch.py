@@ -14,7 +14,10 @@ from studies.workers.cluster import Cluster
 from studies.workers.job import ALL_CORES, Failed, Job, Report, attempt
 
 SHORT = 0.25
-"""Seconds of training that a job may have in place of one group: a job costs some milliseconds."""
+"""Seconds below which a group of trainings shares a job: each job costs some milliseconds."""
+
+FULL = 0.5
+"""Seconds of training in a job that is shared."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,11 @@ def groups_in_a_job(
     model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
     at_once = study.experiment.training(model).seeds_at_once(parameters)
     seconds = durations.recent(model, parameters)
-    if seconds is None or 2 * at_once * seconds > SHORT or len(seeds) <= at_once:
+    if seconds is None or at_once * seconds > SHORT or len(seeds) <= at_once:
         return 1
     groups = math.ceil(len(seeds) / at_once)
     together = groups * at_once * seconds
-    jobs = max(math.ceil(together / SHORT), math.ceil(threads / running.cells_left))
+    jobs = max(math.ceil(together / FULL), math.ceil(threads / running.cells_left))
     return math.ceil(groups / min(jobs, groups))
 
 

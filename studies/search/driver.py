@@ -86,7 +86,7 @@ class Driver:
         self.lock.check()
         trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
-        runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
+        runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data, by_seed)
         running = RunningTrial(grid_study, trial, by_seed, runs, ask, cells_left)
         self.progress.asked(running)
         return running

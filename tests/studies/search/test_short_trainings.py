@@ -15,7 +15,7 @@ from studies import Experiment, Stage
 from studies.experiment.study import grid_study
 from studies.experiment.training import Parameters
 from studies.search.chain import run_chain
-from studies.search.dispatch import SHORT, Dispatch, Work, groups_in_a_job
+from studies.search.dispatch import FULL, SHORT, Dispatch, Work, groups_in_a_job
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
 from studies.workers.job import Failed, Job
@@ -109,9 +109,9 @@ def test_a_training_that_kills_its_worker_costs_none_of_those_it_shared_a_job_wi
 @pytest.mark.parametrize(
     ("seconds", "cells_left", "threads", "groups"),
     [
-        (SHORT, 100, 2, 1),
-        (SHORT / 2, 100, 2, 2),
-        (SHORT / 4, 100, 2, 4),
+        (1.01 * SHORT, 100, 2, 1),
+        (FULL / 3, 100, 2, 3),
+        (FULL / 4, 100, 2, 4),
         (1e-6, 100, 2, 8),
         (1e-6, 1, 2, 4),
         (1e-6, 1, 64, 1),
