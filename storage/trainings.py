@@ -18,6 +18,7 @@ from storage.columns import (
     read_columns,
     typed_values,
 )
+from storage.durability import durable
 from storage.errors import explained
 from storage.reader import in_chunks
 from storage.rows import TrainingRun
@@ -25,6 +26,8 @@ from storage.tables import add_columns
 
 __all__ = ["RESERVED", "TrainingRun", "Value", "declare", "mean_seconds"]
 __all__ += ["record", "recorded", "training_runs"]
+
+_WHICH = "select fingerprint from training_runs where fingerprint in :chunk"
 
 
 def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective: str) -> None:
@@ -46,7 +49,7 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
     """
     if not runs:
         return
-    with explained(engine.url), engine.begin() as connection:
+    with explained(engine.url), durable(engine) as connection:
         columns = add_columns(connection, _columns_of(runs))
         names = _names(columns)
         filled = ", ".join(
@@ -68,9 +71,14 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
 def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
     """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
     with explained(engine.url), engine.connect() as connection:
+        # First which: of a new cell there are none, and a driver asks for each cell.
+        rows = in_chunks(connection, _WHICH, fingerprints)
+        stored = [row["fingerprint"] for row in rows]
+        if not stored:
+            return {}
         columns = read_columns(connection)
         statement = f"{_select(columns)} where fingerprint in :chunk"
-        rows = in_chunks(connection, statement, fingerprints)
+        rows = in_chunks(connection, statement, stored)
         return {row["fingerprint"]: _training_run(row, columns) for row in rows}
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Future
@@ -11,24 +11,8 @@ from storage.hosts import HostLocks
 from studies.search.plan import Durations
 from studies.search.reruns import Reruns
 from studies.search.rounds import Chain, Work
-from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
-from studies.workers.job import ALL_CORES, Failed, Job, Report, attempt
-
-
-def cut_into_jobs(running: RunningTrial, seeds: Sequence[int], key: str) -> list[Job]:
-    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores."""
-    study = running.study
-    model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
-    at_once, threads = 1, ALL_CORES
-    if not study.is_rerun:
-        at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
-    objective, needs_validation = study.experiment.objective, study.pairs == "validation"
-    return [
-        Job(key, model, parameters, group, threads, objective, needs_validation)
-        for group in (tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once))
-    ]
-
+from studies.workers.job import Failed, Report, attempt
 
 SHORT = 2.0
 """Seconds below which one job waits on each worker while another is done: the driver takes
@@ -42,7 +26,8 @@ class Dispatch:
     Searches go in the order of the chains to the hosts that have room. A rerun goes to a host that
     does nothing else. A worker that dies takes the job that waits on it along, so a death convicts
     nobody. A job that saw too many is a suspect: it is done once more while nothing else is, and
-    fails only then.
+    fails only then. A job of several groups that fails is done once more as well, each group by
+    itself.
     """
 
     cluster: Cluster
@@ -93,11 +78,12 @@ class Dispatch:
 
     def _send_suspect(self) -> None:
         work = self._suspects[0]
-        host = self._host_for(work)
         if work.is_rerun:
             hosts = self.cluster.hosts()
             self._reruns.keep(hosts, set(), searches_wait=False, is_sent_again=True)
             host = next(iter(self._free_hosts()), None)
+        else:
+            host = self._host_for(work)
         if host is not None:
             self._send(self._suspects.popleft(), host)
 
@@ -154,7 +140,10 @@ class Dispatch:
         job = work.job
         if work.is_rerun:
             self.before_rerun()
-        deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
+        deadline = sum(
+            self.durations.deadline(job.model, job.parameters, len(part.seeds))
+            for part in job.parts()
+        )
         self.in_flight[self.cluster.submit(host, attempt, deadline, job)] = work, host
         self._load[host] += 1
 
@@ -168,10 +157,16 @@ class Dispatch:
                 self.locks.leave(host)
             if result is None:
                 (self._suspects if work.deaths else self._unsent).insert(0, work)
-            elif not isinstance(result, Failed) or not result.deaths:
+            elif not isinstance(result, Failed):
                 ended.append((work, result))
+            elif not result.deaths:
+                parts = work.apart(work.deaths)
+                if len(parts) > 1:
+                    self._unsent += parts
+                else:
+                    ended.append((work, result))
             elif not work.deaths:
-                self._suspects.append(replace(work, deaths=result.deaths))
+                self._suspects += work.apart(result.deaths)
             else:
                 attempts = work.deaths + result.deaths
                 reason = f"{result.reason}, in each of {attempts} attempts"

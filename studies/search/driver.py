@@ -4,21 +4,23 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optuna import Study, Trial
+from optuna import Study
 
 from storage.errors import BadName
 from storage.lock import Lock
 from storage.store import Store
 from storage.trainings import TrainingRun, record
+from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
-from studies.search.dispatch import Dispatch, cut_into_jobs
+from studies.search.dispatch import Dispatch
 from studies.search.grid_sampler import Grid, completed, fail_unfinished
+from studies.search.jobs import cut_into_jobs, groups_in_a_job
 from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
@@ -26,7 +28,7 @@ from studies.search.record import runs_by_seed
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
-from studies.workers.job import Failed, Report
+from studies.workers.job import Failed, Job, Report
 
 
 @dataclass
@@ -102,19 +104,23 @@ class Driver:
     def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
         """Ask for a cell, with what is recorded of it."""
 
-        def ask() -> Trial:
-            trial = grid.ask(study, number)
-            if not grid_study.is_rerun:
-                trial.set_user_attr("place", grid_study.place(trial.params))
-            return trial
+        def ask() -> OpenTrial:
+            place = {"place": grid_study.place(grid.parameters(number))}
+            attributes = {} if grid_study.is_rerun else place
+            return grid.ask(self.store.engine, study, number, attributes)
 
         self.lock.check()
         trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
-        runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
+        runs = self._recorded(grid_study, trial, by_seed)
         running = RunningTrial(grid_study, trial, by_seed, runs, ask)
         self.progress.asked(running)
         return running
+
+    def _recorded(
+        self, study: GridStudy, trial: OpenTrial, by_seed: Mapping[int, str]
+    ) -> dict[int, TrainingRun]:
+        return runs_by_seed(self.store.engine, study, trial.params, self.data, by_seed)
 
     def _round(
         self,
@@ -134,21 +140,27 @@ class Driver:
             round.left -= 1
             if not round.ends_cells:
                 # Other models may have trained some since the cell was asked for.
-                running.runs |= runs_by_seed(
-                    self.store.engine, running.study, running.trial.params, self.data
-                )
+                running.runs |= self._recorded(running.study, running.trial, running.fingerprints)
                 seeds = [seed for seed in seeds if seed not in running.runs]
             elsewhere = [seed for seed in seeds if running.fingerprints[seed] in self._waiting]
             own = [seed for seed in seeds if running.fingerprints[seed] not in self._waiting]
             for seed in elsewhere:
                 self._waiting[running.fingerprints[seed]].append((round, running))
             self._waiting |= {running.fingerprints[seed]: [] for seed in own}
-            jobs = cut_into_jobs(running, own, self.cluster.key)
+            jobs = self._jobs(round, running, own)
             running.unfinished_jobs = len(jobs) + len(elsewhere)
             round.unfinished += running.unfinished_jobs
             if not running.unfinished_jobs and round.ends_cells:
                 self._finish(running)
             yield from (Work(round, running, job) for job in jobs)
+
+    def _jobs(self, round: Round, running: RunningTrial, seeds: Sequence[int]) -> list[Job]:
+        """Return the jobs for some seeds of a cell, so that no worker lacks one."""
+        if not seeds:
+            return []
+        threads = sum(host.threads for host in self.cluster.hosts())
+        groups = groups_in_a_job(running, seeds, self.durations, threads, round.left + 1)
+        return cut_into_jobs(running, seeds, self.cluster.key, groups)
 
     def _collect(self, ended: Sequence[tuple[Work, list[Report] | Failed]]) -> list[Round]:
         """Record the trainings of ended jobs, all at once, then finish the cells they complete.
@@ -163,7 +175,8 @@ class Driver:
             else:
                 runs = running.take(job, result, self.data.label)
                 new.append((running, runs))
-                self.durations.learn(job.model, job.parameters, runs[0].train_seconds)
+                taken = [run.train_seconds for run in runs]
+                self.durations.learn(job.model, job.parameters, *taken)
                 self._count(running, len(runs))
         self.lock.check()
         self._record(new)

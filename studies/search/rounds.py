@@ -40,6 +40,13 @@ class Work:
         """Whether it is timed."""
         return self.round.study.is_rerun
 
+    def apart(self, deaths: int) -> list["Work"]:
+        """Return the work of each group of a job by itself, so that none fails for another."""
+        parts = self.job.parts()
+        self.running.unfinished_jobs += len(parts) - 1
+        self.round.unfinished += len(parts) - 1
+        return [Work(self.round, self.running, part, deaths) for part in parts]
+
 
 class Chain:
     """The rounds of a model's studies; each begins when the one before it is complete."""

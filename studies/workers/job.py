@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,14 @@ class Job:
     objective: str
     needs_validation: bool = False
     """Whether the training must return the objective on validation data, too."""
+    at_once: int | None = None
+    """How many of them train side by side, the others after them; all where None."""
+
+    def parts(self) -> list["Job"]:
+        """Return a job for each of the groups that train one after the other."""
+        size = self.at_once or len(self.seeds)
+        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
+        return [replace(self, seeds=group, at_once=None) for group in groups]
 
 
 Report = Mapping[str, Any]
@@ -170,7 +178,7 @@ def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
     watch.daemon = True
     watch.start()
     try:
-        return do(job)
+        return [report for part in job.parts() for report in do(part)]
     except Exception as error:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)

@@ -8,8 +8,10 @@ from typing import Any
 import optuna
 import pytest
 from rich.console import Console
+from sqlalchemy import create_engine
 
 from storage.trainings import TrainingRun
+from storage.trials import OpenTrial
 from studies.display import progress, time_left
 from studies.display.progress import Progress
 from studies.display.time_left import TimeLeft
@@ -51,7 +53,8 @@ class Replay:
         seconds: float | None = None, given_up: str | None = None,
     ) -> None:  # fmt: skip
         """A cell is asked, trained and told; the first `known` of its trainings are recorded."""
-        trial = self.grid.ask(self.study, next(self.cells))
+        cell = next(self.cells)
+        trial = OpenTrial(create_engine("sqlite://"), cell, cell, self.grid.parameters(cell))
         runs = {seed: run_of(seed, value) for seed, value in enumerate(values)}
         recorded = {seed: run for seed, run in runs.items() if seed < known}
         running = RunningTrial(self.of, trial, {seed: str(seed) for seed in (0, 1)}, recorded, list)

@@ -62,7 +62,7 @@ def test_models_side_by_side_give_what_they_give_one_after_the_other(
 
 def test_trainings_of_other_models_fill_the_end_of_a_stage(runs: Runs, tmp_path: Path) -> None:
     """Its last training leaves one of two workers free."""
-    experiment = sleeping(tmp_path, {"slow": 0.5, "quick": 0.1}, repeats=1, reruns=1)
+    experiment = sleeping(tmp_path, {"slow": 1.0, "quick": 0.1}, repeats=1, reruns=1)
     assert runs.run(experiment, "slow", "quick") == []
     searches = [entry for entry in entries(tmp_path) if not entry.is_rerun]
     slow = [entry for entry in searches if entry.model == "slow"]

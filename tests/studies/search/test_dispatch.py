@@ -9,7 +9,8 @@ from optuna.trial import create_trial
 from storage.hosts import unshared
 from studies.experiment.study import grid_study
 from studies.paper import experiment as paper
-from studies.search.dispatch import Dispatch, cut_into_jobs
+from studies.search.dispatch import Dispatch
+from studies.search.jobs import cut_into_jobs
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.hosts import Host
