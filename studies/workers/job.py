@@ -7,7 +7,8 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,11 @@ from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
 from studies.experiment.training import TIMES, Parameters, Training, checked
+from studies.workers import disturbance
+from studies.workers.pinning import pinned_threads
+from studies.workers.processor import processor
+from studies.workers.timing import Report as Report
+from studies.workers.timing import undisturbed
 from studies.workers.versions import difference, versions
 
 ALL_CORES = 0
@@ -76,9 +82,10 @@ class Job:
     needs_validation: bool = False
     """Whether the training must return the objective on validation data, too."""
 
-
-Report = Mapping[str, Any]
-"""What a worker sends back of a training: the columns of `training_runs` that it measured."""
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has all cores of its host, so that its time counts."""
+        return self.threads == ALL_CORES
 
 
 @dataclass(frozen=True)
@@ -109,20 +116,29 @@ def do(job: Job) -> list[Report]:
     sent = _sent[job.key]
     assert not isinstance(sent, str)
     trainings, data = sent
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        results = trainings[job.model].train(job.parameters, job.seeds, data)
-    except SystemExit as error:
-        # Else it would end the worker, and nobody would learn why.
-        raise RuntimeError(f"train called sys.exit({error})") from None
+    training = trainings[job.model]
+    pinned = threads if job.is_timed and training.has_torch_threads else 1
+    # Pinned, a thread would see its own core alone.
+    before = disturbance.read() if job.is_timed else None
+    with pinned_threads(pinned):
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            results = training.train(job.parameters, job.seeds, data)
+        except SystemExit as error:
+            # Else it would end the worker, and nobody would learn why.
+            raise RuntimeError(f"train called sys.exit({error})") from None
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = disturbance.read() if job.is_timed else None
     count = len(job.seeds)
     measured = {
         "loss_curve": (),
-        "train_seconds": (time.perf_counter() - wall) / count,
-        "cpu_seconds": (time.process_time() - cpu) / count,
+        "train_seconds": wall / count,
+        "cpu_seconds": cpu / count,
         "threads": threads,
         "host": socket.gethostname(),
         "started_at": started_at,
+        "processor": processor(),
+        "disturbance": disturbance.share_of_others(before, after),
     }
     reports: list[Report] = []
     for result in results:
@@ -137,18 +153,32 @@ def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
-    times over. Returns None on a worker that does not train.
+    times over. A disturbed timing is done again, each time with that deadline. Returns None on a
+    worker that does not train.
     """
     if isinstance(_sent.get(job.key, ""), str):
         return None
-    watch = threading.Timer(deadline, os._exit, [1])
-    watch.daemon = True
-    watch.start()
+
+    def train() -> list[Report]:
+        with _watched(deadline):
+            return do(job)
+
     try:
-        return do(job)
+        reports = train()
     except Exception as error:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
+    return undisturbed(reports, train, job.objective) if job.is_timed else reports
+
+
+@contextmanager
+def _watched(deadline: float) -> Iterator[None]:
+    """End this process where what is done here takes longer than `deadline` seconds."""
+    watch = threading.Timer(deadline, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
     finally:
         watch.cancel()
