@@ -13,6 +13,7 @@ from storage.trainings import TrainingRun
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.workers.disturbance import is_disturbed
 from studies.workers.job import Job, Report
 
 MOST_EPOCHS = 200
@@ -163,6 +164,9 @@ class RunningTrial:
                 trial.report(loss, epoch)
             trial.set_user_attr("train_seconds", run.train_seconds)
             trial.set_user_attr("cpu_seconds", run.cpu_seconds)
+            if run.disturbance is not None:
+                disturbed = is_disturbed(run.disturbance, run.threads)
+                trial.set_user_attr("disturbed", disturbed)
         else:
             self._report()
             trial.set_user_attr("score", value)
