@@ -10,6 +10,7 @@ import argparse
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,7 @@ from digitcmp.data import mnist, pairs
 from studies.paper import experiment
 from studies.workers.job import ALL_CORES, Job, Report, TrainingsPlugin, do
 
-LOADS = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
+LOADS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of one core that the process beside takes."""
 
 AT_WORK = """
@@ -44,6 +45,7 @@ def beside(load: float) -> Iterator[None]:
         process = shell.stdout.readline().strip()
         shell.stdout.close()
     try:
+        time.sleep(0.5)  # until it has started
         yield
     finally:
         subprocess.run(["kill", "-9", process], check=True)
@@ -53,7 +55,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.disturbance")
     parser.add_argument("--model", default="AuxsiameseCNN")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     chosen = experiment().published[arguments.model].parameters
