@@ -12,12 +12,13 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from digitcmp.data import mnist, pairs
 from studies.paper import experiment
-from studies.workers.disturbance import read, share_of_others
+from studies.workers.disturbance import Reading, read, share_of_others
 from studies.workers.job import cores
 from studies.workers.pinning import pinned_threads
 
@@ -36,6 +37,10 @@ MODES: dict[str, tuple[dict[str, str], bool]] = {
 
 BURNERS = {"quiet": None, "one core busy": {*range(cores())}, "first core busy": {0}}
 """Conditions, with the cores that a process which burns one may use."""
+
+
+AT_REST = 0.02
+"""Share of the processors that other programs may take of a measurement."""
 
 
 class Trainer:
@@ -98,11 +103,17 @@ def undisturbed(trainer: Trainer, model: str) -> float:
     """Return the milliseconds of a step while only processes of this benchmark were at work."""
     while True:
         before = read()
-        milliseconds = trainer.milliseconds(model)
-        share = share_of_others(before, read())
-        if share is None or share < 0.02:
-            return milliseconds
-        print(f"again: {share:.1%} taken by others", file=sys.stderr, flush=True)
+        time.sleep(0.6)
+        if _taken_since(before) <= AT_REST:
+            before = read()
+            milliseconds = trainer.milliseconds(model)
+            if _taken_since(before) <= AT_REST:
+                return milliseconds
+
+
+def _taken_since(before: Reading | None) -> float:
+    """Return the share of the processors that others have taken."""
+    return share_of_others(before, read()) or 0.0
 
 
 def measure(
