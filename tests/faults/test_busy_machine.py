@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from studies.workers.disturbance import read
 from tests.support.mounts import lacking
-from tests.support.terminal import Terminal, wait_for
+from tests.support.terminal import Terminal
 
 RERUNS = 8
 COMMAND = ("CNN", "--search", "published", "--epochs", "8", "--reruns", str(RERUNS))
@@ -43,6 +44,7 @@ def quiet_mean(folder: Path, cache: Path) -> float:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(read() is None, reason="this system does not count what others take")
 @pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [])(0)) > 8, reason="many cores")
 def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -> None:
@@ -57,9 +59,11 @@ def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -
             rows = terminal.query("select name from sqlite_master where name = 'model_results'")
             return terminal.query("select count(*) from training_runs")[0][0] if rows else 0
 
-        wait_for(lambda: recorded() >= RERUNS // 2, "at half of the reruns", seconds=240)
+        # Rarely: this process, too, is one of the others.
+        while recorded() < RERUNS // 2 and process.poll() is None:
+            time.sleep(0.5)
         burning.kill()
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate()
         assert process.returncode == 0, output
         ((mean, timed),) = terminal.query(RESULT)
         ((marked,),) = terminal.query(f"{MARKED}'true'")
