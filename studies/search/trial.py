@@ -14,6 +14,7 @@ from storage.trials import OpenTrial, Outcome
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.workers.disturbance import is_disturbed
 from studies.workers.job import Job, Report
 
 MOST_EPOCHS = 200
@@ -160,6 +161,8 @@ class RunningTrial:
         if self.study.is_rerun:
             (run,) = self.runs.values()
             attributes |= {"train_seconds": run.train_seconds, "cpu_seconds": run.cpu_seconds}
+            if run.disturbance is not None:
+                attributes["disturbed"] = is_disturbed(run.disturbance, run.threads)
             # The dashboard draws loss against epoch.
             losses = dict(enumerate(run.loss_curve[:MOST_EPOCHS]))
             return Outcome(TrialState.COMPLETE, self.value, attributes, losses)

@@ -4,15 +4,13 @@ import asyncio
 import logging
 import os
 import pickle
-import platform
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +18,11 @@ from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
 from studies.experiment.training import TIMES, Parameters, Training, checked
+from studies.workers import disturbance
+from studies.workers.pinning import pinned_threads
+from studies.workers.processor import processor
+from studies.workers.timing import Report as Report
+from studies.workers.timing import undisturbed
 from studies.workers.versions import difference, versions
 
 ALL_CORES = 0
@@ -50,7 +53,8 @@ class TrainingsPlugin(WorkerPlugin):
         except Exception as error:
             _sent[self.key] = lacking(error)
         # Drivers read the events that their scheduler keeps: nobody waits for a worker's answer.
-        worker.log_event(self.name, (worker.address, refusal(self.key), processor()))
+        kind = processor() or "unknown"
+        worker.log_event(self.name, (worker.address, refusal(self.key), kind))
 
 
 def lacking(error: Exception) -> str:
@@ -99,9 +103,10 @@ class Job:
         groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
         return [replace(self, seeds=group, at_once=None) for group in groups]
 
-
-Report = Mapping[str, Any]
-"""What a worker sends back of a training: the columns of `training_runs` that it measured."""
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has all cores of its host, so that its time counts."""
+        return self.threads == ALL_CORES
 
 
 @dataclass(frozen=True)
@@ -111,16 +116,6 @@ class Failed:
     reason: str
     deaths: int = 0
     """How many worker processes died with it: its own doing, or that of a job beside it."""
-
-
-def processor() -> str:
-    """Return the model of this host's processor."""
-    with suppress(OSError), Path("/proc/cpuinfo").open() as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
 
 
 def cores() -> int:
@@ -142,20 +137,29 @@ def do(job: Job) -> list[Report]:
     sent = _sent[job.key]
     assert not isinstance(sent, str)
     trainings, data = sent
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        results = trainings[job.model].train(job.parameters, job.seeds, data)
-    except SystemExit as error:
-        # Else it would end the worker, and nobody would learn why.
-        raise RuntimeError(f"train called sys.exit({error})") from None
+    training = trainings[job.model]
+    pinned = threads if job.is_timed and training.has_torch_threads else 1
+    # Pinned, a thread would see its own core alone.
+    before = disturbance.read() if job.is_timed else None
+    with pinned_threads(pinned):
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            results = training.train(job.parameters, job.seeds, data)
+        except SystemExit as error:
+            # Else it would end the worker, and nobody would learn why.
+            raise RuntimeError(f"train called sys.exit({error})") from None
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = disturbance.read() if job.is_timed else None
     count = len(job.seeds)
     measured = {
         "loss_curve": (),
-        "train_seconds": (time.perf_counter() - wall) / count,
-        "cpu_seconds": (time.process_time() - cpu) / count,
+        "train_seconds": wall / count,
+        "cpu_seconds": cpu / count,
         "threads": threads,
         "host": socket.gethostname(),
         "started_at": started_at,
+        "processor": processor(),
+        "disturbance": disturbance.share_of_others(before, after),
     }
     reports: list[Report] = []
     for result in results:
@@ -170,18 +174,32 @@ def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
-    times over. Returns None on a worker that does not train.
+    times over. A disturbed timing is done again, each time with that deadline. Returns None on a
+    worker that does not train.
     """
     if isinstance(_sent.get(job.key, ""), str):
         return None
-    watch = threading.Timer(deadline, os._exit, [1])
-    watch.daemon = True
-    watch.start()
+
+    def train() -> list[Report]:
+        with _watched(deadline):
+            return [report for part in job.parts() for report in do(part)]
+
     try:
-        return [report for part in job.parts() for report in do(part)]
+        reports = train()
     except Exception as error:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
+    return undisturbed(reports, train, job.objective) if job.is_timed else reports
+
+
+@contextmanager
+def _watched(deadline: float) -> Iterator[None]:
+    """End this process where what is done here takes longer than `deadline` seconds."""
+    watch = threading.Timer(deadline, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
     finally:
         watch.cancel()
