@@ -111,7 +111,7 @@ def _cluster() -> LocalCluster:
             memory_limit=0,
             # Twice in company, then twice alone: the driver tries the suspects again.
             scheduler_kwargs={"allowed_failures": 1},
-            # Threads that spin as long as by OpenMP's default make a ResNet a tenth slower where
+            # Threads that spin as long as by OpenMP's default make trainings a tenth slower where
             # cores share hardware. That they spin at all is harmless on cores of their own only,
             # see `pinning`.
             env={"GOMP_SPINCOUNT": "30000"},

@@ -4,6 +4,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from studies.workers.job import ALL_CORES, Failed, Job, TrainingsPlugin, attempt
 from studies.workers.processor import model_name, processor
 
 Attempt = Callable[..., Any]
+
+WORKER = SimpleNamespace(address="tcp://a:1", log_event=lambda *_: None)
 
 
 class Counted(Training):
@@ -113,7 +116,7 @@ def test_each_timing_has_the_whole_deadline(
 
 def test_readings_are_taken_around_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "_sent", {})
-    TrainingsPlugin(pickle.dumps(({"model": Counted()}, None)), "key").setup(None)
+    TrainingsPlugin(pickle.dumps(({"model": Counted()}, None)), "key").setup(WORKER)
     walls = iter([0.0, 10.0])
     readings = (Reading({0}, wall, busy=wall, own=0.9 * wall) for wall in walls)
     monkeypatch.setattr(disturbance, "read", lambda: next(readings))
