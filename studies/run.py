@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, pairwise
@@ -15,7 +16,7 @@ from storage.commands import new_app
 from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
-from studies.display.exit_codes import FAILED, exit_codes, interruptible
+from studies.display.exit_codes import FAILED, SIGNALLED, exit_codes, interruptible
 from studies.display.table import results, show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
@@ -200,4 +201,10 @@ def run_model(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code in SIGNALLED:
+            # Dask would wait for workers that have yet to start: they end with this process.
+            os._exit(int(ended.code))
+        raise
