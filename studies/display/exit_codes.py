@@ -23,6 +23,8 @@ SIGNALLED = tuple(128 + number for number in SENTENCES)
 PATIENCE = 10.0
 """Seconds that a command has after a signal to end in good order."""
 
+_LEAVING = threading.RLock()
+
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -84,6 +86,8 @@ def _watch(signals: socket.socket) -> None:
 
 def _leave_at_once(number: int) -> NoReturn:
     """Print how to go on after a signal, and end this process."""
+    # The watch and a handler may both be here.
+    _LEAVING.acquire()
     try:
         if os.isatty(1):  # the progress display hides it
             os.write(1, _SHOW_CURSOR)
