@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from studies.workers.disturbance import read
-from tests.support.mounts import lacking
 from tests.support.terminal import Terminal
 
 RERUNS = 8
@@ -39,7 +38,8 @@ def quiet_mean(folder: Path, cache: Path) -> float:
         terminal.run("studies.run", *COMMAND)
         ((mean, timed),) = terminal.query(RESULT)
     if timed < 3:
-        lacking(f"the machine is not at rest: {timed} of {RERUNS} timings undisturbed")
+        # Nothing that an installation could mend: other guests of its host are at work, too.
+        pytest.skip(f"the machine is not at rest: {timed} of {RERUNS} timings undisturbed")
     return float(mean)
 
 

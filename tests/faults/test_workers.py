@@ -23,8 +23,8 @@ def kill_workers(terminal: Terminal, run: "subprocess.Popen[str]", draw: Random)
     kills = 0
     while run.poll() is None:
         time.sleep(draw.uniform(0.3, 1.5))
-        # Also one that is only starting.
-        if kills < 8 and (workers := sorted(terminal.workers())):
+        # Also one that is only starting; but six that die so end a run.
+        if kills < 5 and (workers := sorted(terminal.workers())):
             os.kill(draw.choice(workers), signal.SIGKILL)
             kills += 1
     return kills
