@@ -59,6 +59,20 @@ def advisory_lock(
 
 
 @contextmanager
+def advisory_calls(url: URL) -> Iterator[Callable[[str, str], bool]]:
+    """Yield what calls a function of PostgreSQL that takes or frees the lock of a name.
+
+    What was taken is freed at the end, or when this process dies.
+    """
+    with _connection(url) as connection:
+
+        def call(function: str, name: str) -> bool:
+            return bool(connection.scalar(text(f"select {function}(:key)"), {"key": _key(name)}))
+
+        yield call
+
+
+@contextmanager
 def _connection(url: URL) -> Iterator[Connection]:
     # AUTOCOMMIT: an open transaction would keep the server from cleaning up for days.
     engine = create_engine(

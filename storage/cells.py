@@ -134,21 +134,30 @@ ranked as (
 
 
 def reruns(dialect: str, columns: Columns) -> str:
-    """Return `reruns`: the finished trainings of winners, each with the means of its study."""
+    """Return `reruns`: the finished trainings of winners, each with the means of its study.
+
+    Their `train_seconds` are NULL where others disturbed the timing.
+    """
     return f"""{trials(dialect, columns)},
 finished as (
     select t.*, (select value from trial_values v where v.trial_id = t.trial_id) as value,
-        {number(dialect, "train_seconds")} as train_seconds,
+        {attribute("disturbed")} as disturbed,
+        {number(dialect, "train_seconds")} as measured_seconds,
         row_number() over (partition by study_id, (
             select param_value from trial_params p
             where p.trial_id = t.trial_id and p.param_name = 'seed'
         ) order by number desc) as attempt
     from tried t where stage = 'rerun' and trial_state = 'COMPLETE'
 ),
-reruns as (
-    select finished.*, avg(value) over (partition by study_id) as mean_value,
-        avg(train_seconds) over (partition by study_id) as mean_seconds
+counted as (
+    select finished.*,
+        case when coalesce(disturbed, '') <> 'true' then measured_seconds end as train_seconds
     from finished where attempt = 1
+),
+reruns as (
+    select counted.*, avg(value) over (partition by study_id) as mean_value,
+        avg(train_seconds) over (partition by study_id) as mean_seconds
+    from counted
 )"""
 
 

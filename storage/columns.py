@@ -25,10 +25,17 @@ FIXED = (
 )
 """Columns of `training_runs` in every store, in the order of a published file."""
 
-RESERVED = frozenset(FIXED) | {
-    *("experiment", "stage", "parameters", "runs", "state", "dead", "reruns", "rerun_of"),
-    *("mean_train_seconds", "std_train_seconds"),
-}
+ADDED = {"processor": "text", "disturbance": "double precision"}
+"""Columns that stores and files of older versions lack, with their SQL types; they come last."""
+
+RESERVED = (
+    frozenset(FIXED)
+    | ADDED.keys()
+    | {
+        *("experiment", "stage", "parameters", "runs", "state", "dead", "reruns", "rerun_of"),
+        *("mean_train_seconds", "std_train_seconds", "timed"),
+    }
+)
 """Names of columns that no parameter, setting or number can have."""
 
 _LONGEST = 58
@@ -111,8 +118,11 @@ def roles_by_place(header: Iterable[str]) -> dict[str, str]:
     """
     roles: dict[str, str] = {}
     role = None
-    for name in header:
-        if name in FIXED or name == "rerun_of":
+    names = list(header)
+    for place, name in enumerate(names):
+        # In an older file, another column may have the name of an added one.
+        is_added = name in ADDED and "started_at" in names[:place]
+        if name in FIXED or is_added or name == "rerun_of":
             role = _ROLE_AFTER.get(name)
         elif role is None or name in roles:
             raise BadName(f"{name} has no place among columns of trainings")

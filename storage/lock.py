@@ -4,13 +4,14 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from storage.advisory import advisory_lock
 from storage.errors import StoreError, StoreInUse, unwritable
+from storage.hosts import HostLocks, shared, unshared
 from storage.urls import parse, sqlite_path
 
 _PATIENCE = 1.0
@@ -23,6 +24,8 @@ class Lock:
 
     check: Callable[[], None]
     """Raise `StoreError` where the lock was lost. Call it before each batch of writes."""
+    hosts: HostLocks = field(default_factory=unshared)
+    """The locks of the hosts that train."""
 
 
 @contextmanager
@@ -36,9 +39,12 @@ def store_lock(url: str, names: Sequence[str]) -> Iterator[Lock]:
     """
     parsed = parse(url)
     path = sqlite_path(parsed)
-    lock = advisory_lock(parsed, names) if path is None else _file_lock(path)
-    with lock as check:
-        yield Lock(check)
+    if path is not None:
+        with _file_lock(path) as check:
+            yield Lock(check)
+    else:
+        with advisory_lock(parsed, names) as check, shared(parsed) as hosts:
+            yield Lock(check, hosts)
 
 
 @contextmanager

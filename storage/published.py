@@ -26,6 +26,7 @@ _SECONDS = (0.0, 30 * 24 * 3600.0)
 _RANGES = {
     "train_seconds": _SECONDS,
     "cpu_seconds": _SECONDS,
+    "disturbance": (0.0, 1.0),
 }
 
 _FRACTIONS = ("accuracy", "validation_accuracy")
@@ -123,6 +124,9 @@ def _training(row: Mapping[str, str], roles: Mapping[str, str], place: str) -> T
             cpu_seconds=_number(row, "cpu_seconds"),
             threads=_count(row["threads"]),
             loss_curve=_curve(row["loss_curve"]),
+            # Files of older versions lack these.
+            processor=csv_word(row.get("processor", "")) or None,
+            disturbance=_number(row, "disturbance") if row.get("disturbance") else None,
         )
     except ValueError as error:
         raise BadTrainings(f"{place}: {error}") from error

@@ -51,12 +51,14 @@ def model_results(
             avg(value) as mean, {sql.deviation("value", "mean_value")} as deviation,
             avg(train_seconds) as mean_seconds,
             {sql.deviation("train_seconds", "mean_seconds")} as deviation_seconds,
-            count(*) as reruns
+            count(*) as reruns, count(train_seconds) as timed,
+            sum(case when disturbed = 'true' then 1 else 0 end) as disturbed,
+            sum(case when disturbed in ('true', 'false') then 0 else 1 end) as unknown
         from reruns where true"""
     order = """group by study_id, experiment, model, objective, parameter_count
         order by experiment, model"""
     rows = rows_of(engine, sql.reruns, select, order, experiment=experiment, model=model)
-    return [_made(ModelResult, row) for row in rows]
+    return [_made(ModelResult, row).believable() for row in rows]
 
 
 def grid_cells(engine: Engine, experiment: str, model: str, stage: str) -> list[GridCell]:
@@ -112,6 +114,7 @@ def reruns(engine: Engine, experiment: str | None = None, model: str | None = No
                     where p.trial_id = t.trial_id and p.param_name = 'seed') as seed,
                 (select value from trial_values v where v.trial_id = t.trial_id) as value,
                 {number(engine.dialect.name, "train_seconds")} as train_seconds,
+                {attribute("disturbed")} as disturbed,
                 replace({attribute("fingerprint")}, '"', '') as fingerprint,
                 {attribute("final_error")} as final_error
             from tried t where stage = 'rerun' and trial_state in ('COMPLETE', 'FAIL')
@@ -121,7 +124,10 @@ def reruns(engine: Engine, experiment: str | None = None, model: str | None = No
     rows = rows_of(engine, sql.trials, select, order, experiment=experiment, model=model)
     # Of several trials for one seed, which a killed run leaves behind, a finished one counts.
     by_seed = {(row["experiment"], row["model"], row["seed"]): row for row in rows}
-    return [_made(Rerun, row) for row in by_seed.values()]
+    words = {"true": True, "false": False}
+    return [
+        _made(Rerun, {**row, "disturbed": words.get(row["disturbed"])}) for row in by_seed.values()
+    ]
 
 
 def rerun_curves(engine: Engine, experiment: str, model: str) -> list[tuple[float, ...]]:

@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, bindparam, create_engine, inspect, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    TextClause,
+    bindparam,
+    create_engine,
+    inspect,
+    text,
+)
 
 from storage.columns import FIXED, Columns, Value, read_columns
 from storage.errors import OlderSchema, StoreError, explained, place
@@ -150,7 +159,12 @@ _distribution = lru_cache(json.loads)
 def in_chunks(connection: Connection, statement: str, wanted: Iterable[Any]) -> Iterable[Any]:
     """Yield the rows of a statement whose `:chunk` is some of the values, for all of them."""
     distinct = list(dict.fromkeys(wanted))
-    query = text(statement).bindparams(bindparam("chunk", expanding=True))
+    query = _in_chunk(statement)
     for start in range(0, len(distinct), _CHUNK):
         chunk = {"chunk": distinct[start : start + _CHUNK]}
         yield from connection.execute(query, chunk).mappings()
+
+
+@lru_cache(100)
+def _in_chunk(statement: str) -> TextClause:
+    return text(statement).bindparams(bindparam("chunk", expanding=True))

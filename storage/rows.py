@@ -1,10 +1,13 @@
 """What reads of a store return: trainings, rows of the views, the measurements below them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from storage.columns import Value
+
+LEAST_TIMINGS = 3
+"""Timings below which no mean of seconds is shown, where others disturbed the rest."""
 
 Parameters = Mapping[str, Value]
 """Hyper-parameters by name, in the order in which the store met them; those of a study alone."""
@@ -67,9 +70,27 @@ class ModelResult:
     mean: float
     deviation: float | None
     mean_seconds: float | None
-    """Of wall time, as its deviation."""
+    """Of wall time, as its deviation, over the timings that nothing disturbed; None where these are
+    too few to believe it."""
     deviation_seconds: float | None
     reruns: int
+    timed: int
+    """Reruns whose seconds count."""
+    disturbed: int
+    """Reruns whose seconds do not count, as others used the processors meanwhile."""
+    unknown: int
+    """Reruns whose seconds count although nobody knows whether others disturbed them."""
+
+    @property
+    def has_too_few_timings(self) -> bool:
+        """Whether so many timings were disturbed that no mean of seconds is shown."""
+        return self.disturbed > 0 and self.timed < LEAST_TIMINGS
+
+    def believable(self) -> "ModelResult":
+        """Return the result, without seconds where these are of too few timings."""
+        if not self.has_too_few_timings:
+            return self
+        return replace(self, mean_seconds=None, deviation_seconds=None)
 
 
 @dataclass(frozen=True)
@@ -84,6 +105,13 @@ class Rerun:
     """Of the objective; None where it diverged."""
     train_seconds: float | None
     fingerprint: str | None
+    disturbed: bool | None = None
+    """Whether others used too much of the processors meanwhile; None where nobody knows."""
+
+    @property
+    def counted_seconds(self) -> float | None:
+        """The seconds, None where others disturbed their timing."""
+        return None if self.disturbed else self.train_seconds
 
 
 @dataclass(frozen=True)
@@ -124,3 +152,7 @@ class TrainingRun:
     host: str
     started_at: str
     """UTC, ISO 8601."""
+    processor: str | None = None
+    """The name of the model; None where the system does not tell, or an older version trained."""
+    disturbance: float | None = None
+    """Share, 0 to 1, that others took of the host's processors meanwhile; None where not known."""

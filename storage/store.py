@@ -87,10 +87,12 @@ def _check(lock: Lock, connection: DBAPIConnection, _record: object) -> None:
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    # WAL: a slow reader, such as the dashboard, cannot block a write.
-    # FULL: what was recorded survives a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"pragma {pragma}")
+    # WAL: a slow reader, such as the dashboard, cannot block a write. A file system may refuse it.
+    (mode,) = connection.execute("pragma journal_mode=WAL").fetchone()
+    # NORMAL: only trainings wait for the disk, see `durability.durable`; without WAL it would risk
+    # the order of what is lost.
+    connection.execute(f"pragma synchronous={'NORMAL' if mode == 'wal' else 'FULL'}")
+    connection.execute("pragma foreign_keys=ON")
 
 
 def _leave_one_file(engine: Engine) -> None:

@@ -1,8 +1,10 @@
 """Our tables beside Optuna's, and their columns: a registry of columns, and the trainings."""
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from storage.columns import (
+    ADDED,
+    RESERVED,
     ROLES,
     TYPES,
     Columns,
@@ -11,6 +13,7 @@ from storage.columns import (
     read_columns,
     require_names,
 )
+from storage.errors import StoreError, place
 from storage.views import create_views
 
 # The same text for SQLite and PostgreSQL. The registry comes first: trainings without it are of an
@@ -50,11 +53,27 @@ on conflict (name, role) do nothing
 
 
 def create_tables(connection: Connection) -> None:
-    """Create the tables and views that are missing; keep what is there."""
+    """Create the tables, columns and views that are missing; keep what is there.
+
+    Raises `StoreError` where a parameter, setting or number has a name that views need by now.
+    """
     exclude_others(connection)
     for table in _TABLES:
         connection.execute(text(table))
-    create_views(connection, read_columns(connection))
+    columns = read_columns(connection)
+    for role, names in columns.items():
+        for name in names:
+            if name.lower() in RESERVED:
+                raise StoreError(
+                    f"{place(connection.engine.url)} has a {role} called {name}, which is by now "
+                    "the name of a column of every store: go on with the older version, or begin "
+                    "another store under another name of it"
+                )
+    there = {column["name"] for column in inspect(connection).get_columns("training_runs")}
+    for name, kind in ADDED.items():
+        if name not in there:
+            connection.execute(text(f"alter table training_runs add column {name} {kind}"))
+    create_views(connection, columns)
 
 
 def exclude_others(connection: Connection) -> None:

@@ -4,10 +4,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from storage.columns import (
+    ADDED,
     FIXED,
     RESERVED,
     ROLES,
@@ -18,6 +20,7 @@ from storage.columns import (
     read_columns,
     typed_values,
 )
+from storage.durability import durable
 from storage.errors import explained
 from storage.reader import in_chunks
 from storage.rows import TrainingRun
@@ -25,6 +28,12 @@ from storage.tables import add_columns
 
 __all__ = ["RESERVED", "TrainingRun", "Value", "declare", "mean_seconds"]
 __all__ += ["record", "recorded", "training_runs"]
+
+_WHICH = "select fingerprint from training_runs where fingerprint in :chunk"
+
+
+_COMPLETE: WeakSet[Engine] = WeakSet()
+"""Engines of stores that have all added columns; nothing takes these away."""
 
 
 def declare(engine: Engine, parameters: Mapping[str, Sequence[Value]], objective: str) -> None:
@@ -46,7 +55,7 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
     """
     if not runs:
         return
-    with explained(engine.url), engine.begin() as connection:
+    with explained(engine.url), durable(engine) as connection:
         columns = add_columns(connection, _columns_of(runs))
         names = _names(columns)
         filled = ", ".join(
@@ -68,9 +77,14 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
 def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
     """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
     with explained(engine.url), engine.connect() as connection:
+        # First which: of a new cell there are none, and a driver asks for each cell.
+        rows = in_chunks(connection, _WHICH, fingerprints)
+        stored = [row["fingerprint"] for row in rows]
+        if not stored:
+            return {}
         columns = read_columns(connection)
-        statement = f"{_select(columns)} where fingerprint in :chunk"
-        rows = in_chunks(connection, statement, fingerprints)
+        statement = f"{_select(connection, columns)} where fingerprint in :chunk"
+        rows = in_chunks(connection, statement, stored)
         return {row["fingerprint"]: _training_run(row, columns) for row in rows}
 
 
@@ -78,7 +92,7 @@ def training_runs(engine: Engine) -> list[TrainingRun]:
     """Return all trainings, by model, start, seed and fingerprint. Raises `StoreError`."""
     with explained(engine.url), engine.connect() as connection:
         columns = read_columns(connection)
-        statement = f"{_select(columns)} order by model, started_at, seed, fingerprint"
+        statement = f"{_select(connection, columns)} order by model, started_at, seed, fingerprint"
         rows = connection.execute(text(statement)).mappings()
         return [_training_run(row, columns) for row in rows]
 
@@ -123,7 +137,8 @@ def _row(run: TrainingRun, columns: Columns) -> dict[str, Any]:
         raise ValueError(f"status {run.status!r} with {dict(run.numbers)}")
     # NaN is no JSON: SQLite's and PostgreSQL's functions would refuse the whole curve.
     curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
-    row = {name: getattr(run, name) for name in FIXED} | {"loss_curve": json.dumps(curve)}
+    row = {name: getattr(run, name) for name in (*FIXED, *ADDED)}
+    row["loss_curve"] = json.dumps(curve)
     given = {"parameter": run.parameters, "setting": run.settings, "number": numbers}
     for role, of_role in given.items():
         row |= typed_values(columns[role], of_role)
@@ -132,19 +147,28 @@ def _row(run: TrainingRun, columns: Columns) -> dict[str, Any]:
 
 def _training_run(row: Mapping[Any, Any], columns: Columns) -> TrainingRun:
     curve = (math.nan if loss is None else loss for loss in json.loads(row["loss_curve"]))
-    given: dict[str, Any] = {name: row[name] for name in FIXED} | {"loss_curve": tuple(curve)}
+    given: dict[str, Any] = {name: row.get(name) for name in (*FIXED, *ADDED)}
+    given["loss_curve"] = tuple(curve)
     given |= {field: typed_values(columns[role], row) for role, field in ROLES.items()}
     return TrainingRun(**given)
 
 
 def _names(columns: Columns) -> list[str]:
     """Return the columns of `training_runs`; roles may share some."""
-    return list(dict.fromkeys([*FIXED, *(name for role in ROLES for name in columns[role])]))
+    own = (name for role in ROLES for name in columns[role])
+    return list(dict.fromkeys([*FIXED, *ADDED, *own]))
 
 
-def _select(columns: Columns) -> str:
+def _select(connection: Connection, columns: Columns) -> str:
+    """Return a query of all columns; those that a store of an older version lacks are left out."""
+    names = _names(columns)
+    if connection.engine not in _COMPLETE:
+        there = {column["name"] for column in inspect(connection).get_columns("training_runs")}
+        if there >= ADDED.keys():
+            _COMPLETE.add(connection.engine)
+        names = [name for name in names if name in there]
     # By name: a column that another driver adds meanwhile must not change the result.
-    return f"select {_quoted(_names(columns))} from training_runs"
+    return f"select {_quoted(names)} from training_runs"
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ select experiment, model, parameter_count as parameters,
     {"".join(f'max({column}) as "{name}", ' for name, column in names)}{rerun}
     avg(train_seconds) as mean_train_seconds,
     {deviation("train_seconds", "mean_seconds")} as std_train_seconds,
-    count(*) as reruns
+    count(*) as reruns, count(train_seconds) as timed
 from reruns group by study_id, experiment, model, objective, parameter_count
 """,
     }

@@ -60,6 +60,7 @@ def _result(result: ModelResult, parameters: list[str]) -> dict[str, Any]:
         "mean_train_seconds": result.mean_seconds,
         "std_train_seconds": result.deviation_seconds,
         "reruns": result.reruns,
+        "timed": result.timed,
     }
 
 

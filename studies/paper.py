@@ -81,6 +81,8 @@ class PairTraining(Training):
     epochs: int
     auxiliary: str
 
+    has_torch_threads = True
+
     @property
     def code(self) -> str:  # type: ignore[override]
         """What stands for its code."""

@@ -2,9 +2,10 @@
 
 import inspect
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -15,7 +16,7 @@ from storage.commands import new_app
 from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
-from studies.display.exit_codes import FAILED, exit_codes, interruptible
+from studies.display.exit_codes import FAILED, SIGNALLED, exit_codes, interruptible
 from studies.display.table import results, show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
@@ -52,6 +53,9 @@ def run(
         str | None,
         typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://HOST:8786."),
     ] = None,
+    priority: Annotated[
+        int, typer.Option(help="Of runs on one cluster, the one with the highest goes first.")
+    ] = 0,
     artifact_dir: Annotated[
         Path | None, typer.Option(help="Folder of the figures, if not one beside the store.")
     ] = None,
@@ -73,7 +77,7 @@ def run(
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.service import Settings, run_models
 
-    settings = Settings(storage, workers, cluster, artifact_dir)
+    settings = Settings(storage, workers, cluster, priority, artifact_dir)
     failed = run_models(chosen, names, settings, Console())
     show_results(storage, chosen.name, names, artifact_dir, settings.storage)
     for sentence in failed:
@@ -125,13 +129,14 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
 
 
 def _models(names: Sequence[str], known: list[str]) -> list[str]:
-    """Return the models that a list of names means, once for all mentions, in their order."""
+    """Return the models that a list of names means, once for all mentions, in order of mention."""
     for name in names:
         if name not in known and name != ALL:
             # Who forgets to write --storage gives its URL as a name.
             hint = did_you_mean(name, [*known, ALL])
             raise UsageError(f"no model is called {without_password(name)!r}: {hint}")
-    return [model for model in known if ALL in names or model in names]
+    chosen = (known if name == ALL else [name] for name in names)
+    return list(dict.fromkeys(chain.from_iterable(chosen)))
 
 
 def _value(word: str) -> int | float | str:
@@ -196,4 +201,10 @@ def run_model(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code in SIGNALLED:
+            # Dask would wait for workers that have yet to start: they end with this process.
+            os._exit(int(ended.code))
+        raise

@@ -16,6 +16,7 @@ from studies.display.words import (
     measured_figures,
     plus_minus,
     published_figures,
+    timing_remarks,
     value_text,
 )
 from studies.experiment.definition import Experiment
@@ -110,6 +111,7 @@ def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, star
             of_all.append((result.model, *chain.from_iterable(pairs)))
         titles = ("model", f"test {experiment.objective}", "published", "seconds", "published")
         parts += [f"Models of experiment {experiment.name} so far:", _table(titles, of_all)]
+    parts += timing_remarks(results)
     return document(parts)
 
 

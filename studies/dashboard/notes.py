@@ -5,13 +5,16 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
 from storage.queries import GridCell, best_cell, grid_cells, model_results, reruns
+from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
 from studies.display.markdown import escaped
@@ -19,54 +22,76 @@ from studies.experiment.study import GridStudy
 
 SECONDS_BETWEEN_NOTES = 5.0
 
+Pictures = list[tuple[str, bytes]]
+"""Names of figures, and PNG files."""
+
 logger = logging.getLogger(__name__)
 
 
 class Board:
     """Keeps the notes and figures of studies current; its troubles are warnings.
 
-    Only the driver's thread may call it. Optuna-dashboard and matplotlib take seconds to load, so
-    they come with the first note and the first figure, when the workers have something to do.
+    Only the driver's thread may call it, and enters it as a context. Optuna-dashboard and
+    matplotlib take seconds to load, so they come with the first note and the first figure.
     """
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store, self._folder = store, folder
-        self._last = ("", 0.0)
+        self._noted: dict[str, float] = {}
         self._reruns: list[tuple[GridStudy, Study]] = []
+        # Workers have nothing to do while the driver draws.
+        self._thread = ThreadPoolExecutor(1, "figures")
+        self._drawing: list[tuple[GridStudy, Study, Future[Pictures]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
 
     def refresh(self, grid: GridStudy, study: Study) -> None:
         """Bring the note of a running study up to date, unless that was done just now."""
-        name, noted = self._last
-        if name == grid.study_name and time.monotonic() - noted < SECONDS_BETWEEN_NOTES:
+        noted = self._noted.get(grid.study_name)
+        if noted is not None and time.monotonic() - noted < SECONDS_BETWEEN_NOTES:
             return
-        self._last = (grid.study_name, time.monotonic())
+        self._noted[grid.study_name] = time.monotonic()
         with _only_warns(grid):
             _write_note(study, self._text(grid, study))
 
     def complete(self, grid: GridStudy, study: Study) -> None:
-        """Draw the figures of a study that has ended, and show them in its note."""
+        """Begin to draw the figures of a study that has ended."""
         if grid.is_rerun:
             self._reruns.append((grid, study))
-        self._complete(grid, study)
+        self._draw(grid, study)
 
-    def close(self) -> None:
-        """Show all models of the run on each page that compares models."""
+    def show_drawn(self, wait: bool = False) -> None:
+        """Show the figures that are drawn by now in the notes of their studies, or all of them."""
+        for drawing in list(self._drawing):
+            grid, study, pictures = drawing
+            if wait or pictures.done():
+                self._drawing.remove(drawing)
+                with _only_warns(grid):
+                    for name, content in pictures.result():
+                        attach(study, self._folder, name, content)
+                    _write_note(study, self._complete_text(grid, study))
+
+    def finish(self) -> None:
+        """Show all figures, on each page that compares models all models of the run."""
+        self.show_drawn(wait=True)
         for grid, study in self._reruns:
-            self._complete(grid, study)
+            self._draw(grid, study)
+        self.show_drawn(wait=True)
 
-    def _complete(self, grid: GridStudy, study: Study) -> None:
+    def _draw(self, grid: GridStudy, study: Study) -> None:
         with _only_warns(grid):
             from optuna_dashboard import get_note
 
             text = self._complete_text(grid, study)
             if attached(study, self._folder) and get_note(study) == text:
                 return
-            from studies.figures import figures_of, png
-
             names = (grid.experiment.name, grid.model, grid.name)
-            for name, figure in figures_of(self._store.engine, *names):
-                attach(study, self._folder, name, png(figure))
-            _write_note(study, self._complete_text(grid, study))
+            pictures = self._thread.submit(_pictures, self._store.url, *names)
+            self._drawing.append((grid, study, pictures))
 
     def _complete_text(self, grid: GridStudy, study: Study) -> str:
         from optuna_dashboard.artifact import get_artifact_path
@@ -92,6 +117,17 @@ class Board:
         done = reruns(self._store.engine, grid.experiment.name, grid.model)
         values = [rerun.value for rerun in done if rerun.value is not None]
         return 0 if guessing is None else sum(grid.sign * (v - guessing) <= 0 for v in values)
+
+
+def _pictures(url: str, *study: str) -> Pictures:
+    """Return the figures of a study by name, read from the store by a connection of their own."""
+    from studies.figures import figures_of, png
+
+    reader = open_reader(url)
+    try:
+        return [(name, png(figure)) for name, figure in figures_of(reader, *study)]
+    finally:
+        reader.dispose()
 
 
 def attached(study: Study, folder: Path) -> dict[str, str]:

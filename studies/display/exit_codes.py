@@ -1,28 +1,43 @@
 """Every way a command can end: one clear sentence and an exit code."""
 
 import os
+import select
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
 
 from storage.commands import SENTENCES, exit_codes
 from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-__all__ = ["FAILED", "exit_codes", "interruptible"]
+__all__ = ["FAILED", "SIGNALLED", "exit_codes", "interruptible"]
+
+SIGNALLED = tuple(128 + number for number in SENTENCES)
+"""Exit codes of a command that a signal ended."""
+
+PATIENCE = 10.0
+"""Seconds that a command has after a signal to end in good order."""
+
+_LEAVING = threading.RLock()
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM end the command in good order, and a second signal end it at once."""
+    """Let Ctrl-C and SIGTERM end the command in good order, within ten seconds.
+
+    A second signal ends it at once.
+    """
 
     def first(number: int, _frame: FrameType | None) -> None:
         for signal_number in SENTENCES:
-            signal.signal(signal_number, _leave_at_once)
+            signal.signal(signal_number, lambda number, _: _leave_at_once(number))
         raise Terminated if number == signal.SIGTERM else Interrupted
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
@@ -34,17 +49,45 @@ def interruptible() -> Iterator[None]:
         signal.signal(signal.SIGALRM, lambda *_: _raise(kind))
         signal.setitimer(signal.ITIMER_REAL, 0.01)
 
-    before = {number: signal.signal(number, first) for number in SENTENCES}
-    hook, sys.unraisablehook = sys.unraisablehook, dropped
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    watched, woken = socket.socketpair()
+    woken.setblocking(False)
+    with woken:
+        threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+        before_woken = signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
+        before = {number: signal.signal(number, first) for number in SENTENCES}
+        hook, sys.unraisablehook = sys.unraisablehook, dropped
+        try:
+            yield
+        finally:
+            sys.unraisablehook = hook
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before_woken)
+            woken.shutdown(socket.SHUT_RDWR)
 
 
-def _leave_at_once(number: int, _frame: FrameType | None) -> None:
+def _watch(signals: socket.socket) -> None:
+    """End this process at the second signal, or some seconds after the first.
+
+    In a thread: handlers wait for the main thread, which may be busy, and then two signals of one
+    kind are one for them.
+    """
+    with signals:
+        numbers: list[int] = []
+        while (
+            len(numbers) < 2 and select.select([signals], [], [], PATIENCE if numbers else None)[0]
+        ):
+            received = signals.recv(1)
+            if not received:
+                return
+            numbers += [number for number in received if number in SENTENCES]
+    _leave_at_once(numbers[-1])
+
+
+def _leave_at_once(number: int) -> NoReturn:
+    """Print how to go on after a signal, and end this process."""
+    # The watch and a handler may both be here.
+    _LEAVING.acquire()
     try:
         if os.isatty(1):  # the progress display hides it
             os.write(1, _SHOW_CURSOR)

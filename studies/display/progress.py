@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Self
 
 from optuna.trial import FrozenTrial
@@ -32,6 +34,34 @@ class _Display(progress.Progress):
         yield Text(self.now)
 
 
+@dataclass
+class _Bar:
+    """A study, and how much of it is done."""
+
+    study: "GridStudy"
+    task: progress.TaskID
+    total: int
+    """Trainings."""
+    done: int
+    cells_left: int
+    best: tuple[float, str] | None = None
+    """Value and cell."""
+    cell: str = ""
+    """What was last asked for or told."""
+    seconds_each: dict[int, float] = field(default_factory=dict)
+    """Wall time that each training of a trial was expected to add, by the trial's number."""
+    last_used: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.study.model} {self.study.name}"
+
+    def compare(self, value: float | None, cell: str) -> None:
+        sign = self.study.sign
+        if value is not None and (self.best is None or sign * value > sign * self.best[0]):
+            self.best = value, cell
+
+
 class Progress:
     """Counts what the driver does, and shows it while it is entered as a context."""
 
@@ -42,9 +72,11 @@ class Progress:
         name of the study in the store; None where nothing is known about them yet.
         """
         self._console, self._time = console, TimeLeft(expected)
-        self._without_workers = False
+        self._waits: str | None = None
         self._refused: set[str] = set()
         self._last_line = 0.0
+        self._bars: dict[str, _Bar] = {}
+        self._uses = count(1)
         width = min(20, max(5, console.width - 46))
         self._display = _Display(
             progress.TextColumn("{task.description}"),
@@ -75,33 +107,29 @@ class Progress:
         `seconds` are expected of it by now, in place of what was expected at first.
         """
         self._time.begin(study.study_name, seconds)
-        self._sign = study.sign
-        self._best: tuple[float, str] | None = None
-        for trial in complete:
-            self._compare(trial.value, cell_text(trial.params))
-        self._asked = ""
-        self._total = len(study) * study.trainings_per_cell
-        self._done = self._total - free * study.trainings_per_cell
-        self._seconds_each: dict[int, float] = {}
-        tasks = self._display.task_ids
-        for task in tasks[: max(0, len(tasks) + 1 + LINES_BELOW - self._console.height)]:
-            self._display.update(task, visible=False)
+        total = len(study) * study.trainings_per_cell
         title = f"{study.model} {study.name}"
         if len(title) > self._room:
             title = f"{title[: self._room - 1]}…"
-        self._task = self._display.add_task(title, total=self._total, best="")
+        task = self._display.add_task(title, total=total, best="")
+        bar = _Bar(study, task, total, total - free * study.trainings_per_cell, free)
+        for trial in complete:
+            bar.compare(trial.value, cell_text(trial.params))
+        self._bars[study.study_name] = bar
+        self._show(bar)
 
     def asked(self, trial: "RunningTrial") -> None:
         """Take up a cell; some of its trainings may be recorded already."""
-        self._asked = cell_text(trial.trial.params)
-        self._done += len(trial.runs)
-        self._show()
+        bar = self._bars[trial.study.study_name]
+        bar.cell = cell_text(trial.trial.params)
+        bar.done += len(trial.runs)
+        self._show(bar)
 
-    def waits_for_workers(self, waits: bool) -> None:
-        """Print that a user's cluster has no workers, or none any more: once each time."""
-        if waits and not self._without_workers:
-            self._console.print("The cluster has no workers: this run waits until one joins.")
-        self._without_workers = waits
+    def waits(self, reason: str | None) -> None:
+        """Print what a run waits for, in a sentence: once each time; None where it need not."""
+        if reason is not None and reason != self._waits:
+            self._console.print(reason, soft_wrap=True)
+        self._waits = reason
 
     def refuses(self, workers: Mapping[str, str]) -> None:
         """Print which workers of a cluster do not train, with the reason: once for each reason."""
@@ -118,49 +146,58 @@ class Progress:
     def trained(
         self, trial: "RunningTrial", trainings: int, seconds_each: float | None = None
     ) -> None:
-        """Count a job of a cell as done.
+        """Count trainings of a cell as done.
 
-        `seconds_each` is the wall time that each of its trainings was expected to add.
+        `seconds_each` is the wall time that each of them was expected to add.
         """
-        self._done += trainings
-        self._time.trained(trainings, seconds_each)
+        bar = self._bars[trial.study.study_name]
+        bar.done += trainings
+        missing = bar.total - bar.done
+        self._time.trained(trial.study.study_name, trainings, missing, seconds_each)
         if seconds_each is not None:
-            self._seconds_each[trial.trial.number] = seconds_each
-        self._show()
+            bar.seconds_each[trial.trial.number] = seconds_each
+        self._show(bar)
 
     def told(self, trial: "RunningTrial") -> None:
         """Finish a cell."""
-        cell = cell_text(trial.trial.params)
+        bar = self._bars[trial.study.study_name]
+        bar.cell = cell_text(trial.trial.params)
+        bar.cells_left -= 1
+        seconds_each = bar.seconds_each.pop(trial.trial.number, 0.0)
         if trial.given_up is not None:
             missing = len(trial.missing)
-            self._total -= missing
-            self._time.drop(missing, self._seconds_each.get(trial.trial.number, 0.0))
+            bar.total -= missing
+            self._time.drop(trial.study.study_name, missing, seconds_each)
         else:
-            self._compare(trial.value, cell)
-        self._show()
+            bar.compare(trial.value, bar.cell)
+        self._show(bar)
         now = time.monotonic()
-        is_due = self._done == self._total or now - self._last_line > SECONDS_BETWEEN_LINES
+        is_due = not bar.cells_left or now - self._last_line > SECONDS_BETWEEN_LINES
         if is_due and not self._console.is_terminal:
             self._last_line = now
             self._console.print(
-                f"{time.strftime('%H:%M:%S')} {trial.study.model} {trial.study.name} "
-                f"{self._done}/{self._total} trainings, {cell}: {trial.outcome}; {self._outlook()}",
+                f"{time.strftime('%H:%M:%S')} {bar.name} {bar.done}/{bar.total} trainings, "
+                f"{bar.cell}: {trial.outcome}; {self._outlook(bar)}",
                 soft_wrap=True,
                 highlight=False,
                 markup=False,
             )
 
-    def _compare(self, value: float | None, cell: str) -> None:
-        if value is None:
-            return
-        if self._best is None or self._sign * value > self._sign * self._best[0]:
-            self._best = value, cell
+    def _show(self, bar: _Bar) -> None:
+        bar.last_used = next(self._uses)
+        self._display.now = f"{bar.name}: {bar.cell}; {self._outlook(bar)}"
+        best = f"best {number_text(bar.best[0], 4)}" if bar.best else ""
+        self._display.update(bar.task, completed=bar.done, total=bar.total, best=best)
+        if self._console.is_terminal:
+            self._choose_bars()
 
-    def _show(self) -> None:
-        self._display.now = f"{self._asked}; {self._outlook()}"
-        best = f"best {number_text(self._best[0], 4)}" if self._best else ""
-        self._display.update(self._task, completed=self._done, total=self._total, best=best)
+    def _choose_bars(self) -> None:
+        """Show the bars that a small terminal has room for: those in progress come first."""
+        bars = sorted(self._bars.values(), key=lambda b: (b.done < b.total, b.last_used))
+        hidden = len(bars) + LINES_BELOW - self._console.height
+        for place, bar in enumerate(bars):
+            self._display.update(bar.task, visible=place >= hidden)
 
-    def _outlook(self) -> str:
-        best = f"best {number_text(self._best[0], 4)} at {self._best[1]}, " if self._best else ""
-        return best + self._time.text(self._total - self._done)
+    def _outlook(self, bar: _Bar) -> str:
+        best = f"best {number_text(bar.best[0], 4)} at {bar.best[1]}, " if bar.best else ""
+        return best + self._time.text()

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from storage.columns import read_columns
@@ -17,6 +18,7 @@ from studies.display.words import (
     measured_figures,
     number_text,
     published_figures,
+    timing_remarks,
     value_text,
     without_password,
 )
@@ -47,6 +49,8 @@ def show_results(
     """
     parameters, rows = results(opened or storage, experiment, models)
     print(*_lines(parameters, rows), sep="\n")
+    for remark in timing_remarks([row.result for row in rows if row.result is not None]):
+        print(fill(remark, 100))
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
 
 

@@ -10,47 +10,47 @@ SECONDS_TO_TRUST = 30.0
 
 
 class TimeLeft:
-    """Wall time of the studies to come; what nothing is known about is never guessed."""
+    """Wall time of the studies of a run; what nothing is known about is never guessed."""
 
     def __init__(self, expected: Mapping[str, float | None]) -> None:
         """Expect seconds by the name of the study, None where nothing is known about it yet."""
-        self._later = dict(expected)
+        self._left = dict(expected)
         self._expected_done = self._elapsed = 0.0
+        self._last_trained: float | None = None
 
     def begin(self, study_name: str, seconds: float | None) -> None:
         """Start a study; `seconds` are expected of it by now, None: what was expected at first."""
-        planned = self._later.pop(study_name, None)
-        self._left = planned if seconds is None else seconds
-        self._trained = 0
-        self._began = self._last_trained = time.monotonic()
+        if seconds is not None or study_name not in self._left:
+            self._left[study_name] = seconds
+        if self._last_trained is None:
+            self._last_trained = time.monotonic()
 
-    def trained(self, trainings: int, seconds_each: float | None) -> None:
-        """Count trainings as done, each expected to take `seconds_each`."""
+    def trained(
+        self, study_name: str, trainings: int, missing: int, seconds_each: float | None
+    ) -> None:
+        """Count trainings as done, each expected to take `seconds_each`; `missing` are left."""
         now = time.monotonic()
-        self._trained += trainings
+        assert self._last_trained is not None
         if seconds_each is not None:
-            self.drop(trainings, seconds_each)
+            if self._left.get(study_name) is None:
+                self._left[study_name] = (missing + trainings) * seconds_each
+            self.drop(study_name, trainings, seconds_each)
             self._expected_done += trainings * seconds_each
             self._elapsed += now - self._last_trained
         self._last_trained = now
 
-    def drop(self, trainings: int, seconds_each: float) -> None:
+    def drop(self, study_name: str, trainings: int, seconds_each: float) -> None:
         """Expect no more of trainings that nobody will do."""
-        if self._left is not None:
-            self._left = max(0.0, self._left - trainings * seconds_each)
+        left = self._left.get(study_name)
+        if left is not None:
+            self._left[study_name] = max(0.0, left - trainings * seconds_each)
 
-    def text(self, missing: int) -> str:
-        """Return what is left of the run, else of its study, of which trainings are `missing`."""
+    def text(self) -> str:
+        """Return what is left of the run, as far as that is known."""
         trust = min(1.0, self._expected_done / SECONDS_TO_TRUST)
         pace = self._elapsed / self._expected_done if self._expected_done else 1.0
-        correction = trust * pace + 1 - trust
-        if self._left is not None:
-            left = self._left * correction
-        elif self._trained:
-            left = (time.monotonic() - self._began) / self._trained * missing
-        else:
-            return "time not known yet"
-        later = [seconds for seconds in self._later.values() if seconds is not None]
-        if len(later) < len(self._later):
-            return f"{duration(left)} left of this stage"
-        return f"{duration(left + sum(later) * correction)} left"
+        known = [seconds for seconds in self._left.values() if seconds is not None]
+        left = sum(known) * (trust * pace + 1 - trust)
+        if len(known) == len(self._left):
+            return f"{duration(left)} left"
+        return f"at least {duration(left)} left" if left else "time not known yet"

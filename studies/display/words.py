@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from storage.rows import ModelResult
+from storage.rows import LEAST_TIMINGS, ModelResult
 from storage.trainings import Value
 
 
@@ -37,13 +37,46 @@ def _kind(value: float, digits: int) -> str:
 
 
 def measured_figures(result: ModelResult | None) -> tuple[str, str]:
-    """Return what reruns gave: the objective and the seconds."""
+    """Return what reruns gave: the objective and the seconds, or why there are none."""
     if result is None:
         return "", ""
-    return (
-        plus_minus(result.mean, result.deviation, 3),
-        _figure(result.mean_seconds, result.deviation_seconds, 2),
+    return plus_minus(result.mean, result.deviation, 3), seconds_text(result)
+
+
+def seconds_text(result: ModelResult) -> str:
+    """Return the seconds of reruns: `3.79 ± 0.02`, or `2 of 10 undisturbed`; empty for none."""
+    if result.has_too_few_timings:
+        return f"{result.timed} of {result.timed + result.disturbed} undisturbed"
+    return _figure(result.mean_seconds, result.deviation_seconds, 2)
+
+
+def timing_remarks(results: Sequence[ModelResult]) -> list[str]:
+    """Return sentences on timings that were disturbed, and on those of which nobody knows."""
+    disturbed = [result for result in results if result.disturbed]
+    unknown = [result for result in results if result.unknown and result.mean_seconds is not None]
+    too_few = list(
+        dict.fromkeys(result.model for result in disturbed if result.has_too_few_timings)
     )
+    others = [
+        f"{result.disturbed} of {result.timed + result.disturbed} ({result.model})"
+        for result in disturbed
+        if not result.has_too_few_timings
+    ]
+    sentences = []
+    if too_few:
+        sentences.append(
+            f"No seconds are shown of {listed(too_few)}: other programs used the processors during "
+            f"the timings, and fewer than {LEAST_TIMINGS} were undisturbed."
+        )
+    if others:
+        sentences.append(
+            "Seconds are means of undisturbed timings; left out, as other programs used the "
+            f"processors, are {listed(others)}."
+        )
+    if unknown:
+        names = listed(list(dict.fromkeys(result.model for result in unknown)))
+        sentences.append(f"Not known whether other programs disturbed them: timings of {names}.")
+    return sentences
 
 
 def published_figures(known: Mapping[str, Any]) -> tuple[str, str]:

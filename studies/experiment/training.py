@@ -29,6 +29,11 @@ class Training:
     """What stands for the code: it is kept with studies and goes into fingerprints."""
     parameter_count: int | None
     """Trainable parameters, for people to compare."""
+    has_torch_threads: bool = False
+    """Whether it computes in PyTorch's threads alone, and starts no threads and no processes.
+
+    Each of these is then kept on a core of its own while the training is timed.
+    """
 
     def train(
         self, parameters: Parameters, seeds: Sequence[int], data: Any

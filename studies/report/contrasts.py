@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from storage.rows import LEAST_TIMINGS
 from studies.report.page import folded, probability, table
 from studies.report.runs import ModelRun
 from studies.report.statistics import (
@@ -69,7 +70,10 @@ class Contrast:
 
     @cached_property
     def _seconds(self) -> list[Sample]:
-        return self._paired("train_seconds")
+        """The undisturbed seconds by seed; none where those that pair are too few to believe."""
+        paired = self._paired("counted_seconds")
+        is_believable = len(paired[0]) >= min(LEAST_TIMINGS, self.seeds)
+        return paired if is_believable else [of_model[:0] for of_model in paired]
 
     def _paired(self, measure: str) -> list[Sample]:
         """Return a measure of each model's reruns on the seeds that have it in all of them."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from studies.display.words import plus_minus, value_text
+from studies.display.words import plus_minus, seconds_text, timing_remarks, value_text
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
@@ -27,6 +27,7 @@ def headline_section(
     yield f"## {objective.capitalize()} and time"
     yield headline_table(runs)
     yield f"{_marks(runs)}{_mixture(runs)}"
+    yield from timing_remarks([run.result for run in runs.values()])
     texts = (
         f"Test {objective} of each model",
         "Seconds per training",
@@ -54,14 +55,14 @@ def headline_table(runs: Mapping[str, ModelRun]) -> str:
 
 def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
     result, known = run.result, run.published
-    ours, theirs = result.mean_seconds, known.get("seconds")
+    theirs = known.get("seconds")
     return (
         run.model,
         plus_minus(result.mean, result.deviation, 3),
         plus_minus(known["mean"], known["deviation"], 3) if known else None,
         f"{against_published(run).value:+.3f}" if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
-        None if ours is None else plus_minus(ours, result.deviation_seconds, 2),
+        seconds_text(result) or None,
         "§" * is_restless(run),
         plus_minus(theirs, known.get("seconds_deviation"), 1) if theirs else None,
     )

@@ -126,12 +126,15 @@ class ModelRun:
     def result(self) -> ModelResult:
         """Means and deviations of the reruns; of a complete run only."""
         mean, deviation, count = summarized([rerun.value or 0.0 for rerun in self.measured])
-        seconds = [run.train_seconds for run in self.measured if run.train_seconds is not None]
+        counted = [run.counted_seconds for run in self.measured]
+        seconds = [value for value in counted if value is not None]
         mean_seconds, deviation_seconds, _ = summarized(seconds) if seconds else (None, None, 0)
+        disturbed = [run.disturbed for run in self.measured]
         return ModelResult(
             self.experiment, self.model, self.objective, self.attribute("parameters"),
             self.measured[0].parameters, mean, deviation, mean_seconds, deviation_seconds, count,
-        )  # fmt: skip
+            len(seconds), disturbed.count(True), disturbed.count(None),
+        ).believable()  # fmt: skip
 
     @property
     def summary(self) -> Summary:

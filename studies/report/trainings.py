@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 
-from storage.columns import csv_cell
+from storage.columns import ADDED, csv_cell
 from storage.published import CHECK, RERUN_OF, row_check
 from storage.trainings import TrainingRun
 from studies.display.markdown import bullets
@@ -54,7 +54,8 @@ def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
     numbers = _names(run.numbers for run in trainings)
     header = [
         "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
-        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at", RERUN_OF,
+        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at",
+        *ADDED, RERUN_OF,
     ]  # fmt: skip
     # A carriage return in a word is quoted only where one ends the lines.
     line = SimpleNamespace(write=lambda text: text.removesuffix("\r\n") + "\n")

@@ -1,93 +1,179 @@
-"""Decide which job is sent when: every worker busy, and one at a time where it must be."""
+"""Decide which job is sent where and when: every worker busy, and a host for each rerun."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from distributed import Future
 
+from storage.hosts import HostLocks
 from studies.search.plan import Durations
-from studies.search.trial import RunningTrial
+from studies.search.reruns import Reruns
+from studies.search.rounds import Chain, Work
 from studies.workers.cluster import Cluster
-from studies.workers.job import ALL_CORES, Failed, Job, Report, attempt
+from studies.workers.job import Failed, Report, attempt
 
-
-@dataclass(frozen=True)
-class Work:
-    """A job, and the trial it is for."""
-
-    running: RunningTrial
-    job: Job
-    deaths: int = 0
-    """How many worker processes died with it, before it was a suspect."""
-
-
-def cut_into_jobs(running: RunningTrial, seeds: Sequence[int], key: str) -> list[Job]:
-    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores."""
-    study = running.study
-    model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
-    at_once, threads = 1, ALL_CORES
-    if not study.is_rerun:
-        at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
-    objective, needs_validation = study.experiment.objective, study.pairs == "validation"
-    return [
-        Job(key, model, parameters, group, threads, objective, needs_validation)
-        for group in (tuple(seeds[i : i + at_once]) for i in range(0, len(seeds), at_once))
-    ]
+SHORT = 2.0
+"""Seconds below which one job waits on each worker while another is done: the driver takes
+hundredths of a second to send the next one."""
 
 
 @dataclass
 class Dispatch:
-    """Sends jobs to a cluster and takes back what became of them.
+    """Sends the jobs of chains to a cluster and takes back what became of them.
 
-    A worker that dies takes the job that waits on it along, so a death convicts nobody. A job that
-    saw too many is a suspect: it is done once more while nothing else is, and fails only then.
+    Searches go in the order of the chains to the hosts that have room. A rerun goes to a host that
+    does nothing else. A worker that dies takes the job that waits on it along, so a death convicts
+    nobody. A job that saw too many is a suspect: it is done once more while nothing else is, and
+    fails only then. A job of several groups that fails is done once more as well, each group by
+    itself.
     """
 
     cluster: Cluster
     durations: Durations
-    jobs: Iterator[Work]
-    one_by_one: bool
-    in_flight: dict[Future[Any], Work] = field(default_factory=dict)
-    _refused: deque[Work] = field(default_factory=deque)
+    locks: HostLocks
+    chains: Sequence[Chain]
+    before_rerun: Callable[[], None]
+    """Called before a rerun is sent: nothing else of this driver may disturb it."""
+    in_flight: dict[Future[Any], tuple[Work, str]] = field(default_factory=dict)
+    """Jobs that were sent, each with its host."""
+    _unsent: list[Work] = field(default_factory=list)
+    """Jobs that no host had room for, or that did not reach a worker that trains."""
     _suspects: deque[Work] = field(default_factory=deque)
 
+    def __post_init__(self) -> None:
+        self._reruns = Reruns(self.chains, self.locks)
+        self._load = Counter[str]()
+
+    @property
+    def is_timing(self) -> bool:
+        """Whether a rerun is in flight."""
+        return any(work.is_rerun for work, _ in self.in_flight.values())
+
+    def waits_for(self) -> str | None:
+        """Return what this run waits for, in a sentence; None where it need not wait."""
+        if self.in_flight:
+            return None
+        if not self.cluster.hosts():
+            return "The cluster has no workers: this run waits until one joins."
+        if not self.locks.waits:
+            return None
+        return "Another run times its reruns here, or has yet to make room: this one waits."
+
     def fill(self) -> bool:
-        """Send jobs while there is room for them; return whether any is in flight."""
-        while self._has_room():
-            waiting = self._suspects or self._refused
-            work = waiting.popleft() if waiting else next(self.jobs, None)
-            if work is None:
-                break
-            job = work.job
-            deadline = self.durations.deadline(job.model, job.parameters, len(job.seeds))
-            future = self.cluster.submit(attempt, deadline, job, same_worker=self.one_by_one)
-            self.in_flight[future] = work
-        return bool(self.in_flight)
+        """Send jobs while there is room for them; return whether any is in flight or left."""
+        if self._suspects or any(work.deaths for work, _ in self.in_flight.values()):
+            if not self.in_flight:
+                self._send_suspect()
+            return True
+        for chain in self.chains:
+            if chain.round is not None:
+                chain.proceeds()
+        self._send_searches()
+        self._send_reruns()
+        if self.in_flight or self._unsent:
+            return True
+        return any(chain.proceeds() for chain in self.chains)
+
+    def _send_suspect(self) -> None:
+        work = self._suspects[0]
+        if work.is_rerun:
+            hosts = self.cluster.hosts()
+            self._reruns.keep(hosts, set(), searches_wait=False, is_sent_again=True)
+            host = next(iter(self._free_hosts()), None)
+        else:
+            host = self._host_for(work)
+        if host is not None:
+            self._send(self._suspects.popleft(), host)
+
+    def _send_searches(self) -> None:
+        while (work := self._next_search()) is not None:
+            host = self._host_for(work)
+            if host is None:
+                self._unsent.insert(0, work)
+                return
+            self._send(work, host)
+
+    def _next_search(self) -> Work | None:
+        for work in self._unsent:
+            if not work.is_rerun:
+                self._unsent.remove(work)
+                return work
+        works = (chain.next_search() for chain in self.chains)
+        return next((work for work in works if work is not None), None)
+
+    def _host_for(self, work: Work) -> str | None:
+        """Return the host with the most room for a job of a search."""
+        job = work.job
+        seconds = self.durations.of(job.model, job.parameters)
+        is_short = seconds is None or seconds * len(job.seeds) < SHORT
+        hosts = sorted(self.cluster.hosts(), key=lambda host: self._load[host.name] / host.threads)
+        for host in hosts:
+            most = (2 if is_short else 1) * host.threads
+            has_room = host.name not in self._reruns.kept and self._load[host.name] < most
+            if has_room and self.locks.join(host.name):
+                return host.name
+        return None
+
+    def _send_reruns(self) -> None:
+        again = [work for work in self._unsent if work.is_rerun]
+        if not again and not self._reruns.are_left:
+            return
+        searches_wait = len(again) < len(self._unsent)
+        hosts = self.cluster.hosts()
+        busy = {host for host, jobs in self._load.items() if jobs}
+        self._reruns.keep(hosts, busy, searches_wait, bool(again))
+        for host in self._free_hosts():
+            if again:
+                self._unsent.remove(again[-1])
+                self._send(again.pop(), host)
+            elif (work := self._reruns.next_work(host, hosts)) is not None:
+                self._send(work, host)
+
+    def _free_hosts(self) -> list[str]:
+        """Return the hosts kept for reruns on which nothing else is going on."""
+        kept = sorted(self._reruns.kept)
+        return [host for host in kept if not self._load[host] and self.locks.is_alone(host)]
+
+    def _send(self, work: Work, host: str) -> None:
+        job = work.job
+        if work.is_rerun:
+            self.before_rerun()
+        deadline = sum(
+            self.durations.deadline(job.model, job.parameters, len(part.seeds))
+            for part in job.parts()
+        )
+        self.in_flight[self.cluster.submit(host, attempt, deadline, job)] = work, host
+        self._load[host] += 1
 
     def ended(self, seconds: float) -> list[tuple[Work, list[Report] | Failed]]:
         """Wait for up to `seconds`; return the jobs that have ended since the last call."""
         ended: list[tuple[Work, list[Report] | Failed]] = []
         for future, result in self.cluster.finished(seconds):
-            work = self.in_flight.pop(future)
+            work, host = self.in_flight.pop(future)
+            self._load[host] -= 1
+            if not self._load[host]:
+                self.locks.leave(host)
             if result is None:
-                (self._suspects if work.deaths else self._refused).append(work)
-            elif not isinstance(result, Failed) or not result.deaths:
+                (self._suspects if work.deaths else self._unsent).insert(0, work)
+            elif not isinstance(result, Failed):
                 ended.append((work, result))
+            elif not result.deaths:
+                parts = work.apart(work.deaths)
+                if len(parts) > 1:
+                    self._unsent += parts
+                else:
+                    ended.append((work, result))
             elif not work.deaths:
-                self._suspects.append(replace(work, deaths=result.deaths))
+                self._suspects += work.apart(result.deaths)
             else:
                 attempts = work.deaths + result.deaths
                 reason = f"{result.reason}, in each of {attempts} attempts"
                 ended.append((work, Failed(reason)))
         return ended
 
-    def _has_room(self) -> bool:
-        if not self.in_flight:
-            return True
-        suspects = self._suspects or any(work.deaths for work in self.in_flight.values())
-        # One on every worker, and one that waits.
-        return not suspects and not self.one_by_one and (
-            len(self.in_flight) < 2 * self.cluster.threads()
-        )  # fmt: skip
+    def close(self) -> None:
+        """Forget the jobs in flight, and free the hosts."""
+        self.cluster.cancel(list(self.in_flight))
+        self._reruns.release()

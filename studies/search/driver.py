@@ -4,36 +4,36 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optuna import Study, Trial
+from optuna import Study
 
 from storage.errors import BadName
 from storage.lock import Lock
 from storage.store import Store
 from storage.trainings import TrainingRun, record
+from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
-from studies.search.dispatch import Dispatch, Work, cut_into_jobs
+from studies.search.dispatch import Dispatch
 from studies.search.grid_sampler import Grid, completed, fail_unfinished
+from studies.search.jobs import cut_into_jobs, groups_in_a_job
 from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
 from studies.search.record import runs_by_seed
+from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
-from studies.workers.job import Failed, Report
-
-Finish = Callable[[RunningTrial], None]
-"""What is done with a cell when the seeds to train of it are trained."""
+from studies.workers.job import Failed, Job, Report
 
 
 @dataclass
 class Driver:
-    """Completes stages, one after the other, on one store and one cluster."""
+    """Completes the studies of chains, side by side, on one store and one cluster."""
 
     store: Store
     lock: Lock
@@ -45,93 +45,167 @@ class Driver:
     """The cells that could not be completed, each with its reason."""
     board: Board | None = None
     """What people watch."""
+    _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
+    """Other cells that need a training that was asked for, by its fingerprint."""
 
-    def run(self, grid_study: GridStudy, study: Study) -> None:
-        """Complete every cell of a study, but those whose trainings fail.
+    def run(self, chains: Iterable[Iterator[Round]]) -> None:
+        """Complete every cell of the studies of chains, but those whose trainings fail.
 
-        Trials that a killed driver left behind fail first. Raises StoreError, and ClusterLost where
-        the scheduler is gone. However it ends, what was recorded stays, and the next run goes on.
+        Raises StoreError, and ClusterLost where the scheduler is gone. However it ends, what was
+        recorded stays, and the next run goes on.
+        """
+        of_models = [Chain(rounds) for rounds in chains]
+        dispatch = Dispatch(
+            self.cluster, self.durations, self.lock.hosts, of_models, self._before_rerun
+        )
+        try:
+            while dispatch.fill():
+                self.progress.waits(dispatch.waits_for())
+                rounds = self._collect(dispatch.ended(seconds=0.5))
+                self.progress.refuses(self.cluster.refused)
+                # A rerun on this machine gets all cores.
+                if self.board is not None and not (self.cluster.is_local and dispatch.is_timing):
+                    self.board.show_drawn()
+                    for round in rounds:
+                        self.board.refresh(round.study, round.optuna)
+        except KeyboardInterrupt:
+            self.lock.check()
+            for round in (chain.round for chain in of_models if chain.round is not None):
+                fail_unfinished(round.optuna)
+            raise
+        finally:
+            dispatch.close()
+
+    def _before_rerun(self) -> None:
+        if self.board is not None and self.cluster.is_local:
+            self.board.show_drawn(wait=True)
+
+    def rounds(self, grid_study: GridStudy, study: Study) -> Iterator[Round]:
+        """Yield what can be trained of a study; trials that a killed driver left behind fail first.
+
+        Each round is to be trained before the next one is asked for.
         """
         fail_unfinished(study)
         grid = study.sampler
         assert isinstance(grid, Grid)
         free = grid.free(study, grid_study.experiment.training(grid_study.model).cost)
+        if grid_study.is_rerun:
+            free.sort(key=lambda number: grid.cells()[number]["seed"])
         left = study_plan(self.store.engine, grid_study, self.data.sha256, self.durations, set())
         self.progress.begin(grid_study, len(free), completed(study), left.seconds)
         cells = (self._begin(grid_study, study, grid, number) for number in free)
-        try:
-            if grid_study.is_race:
-                for portions in race(study, list(cells), self._finish):
-                    self._train(grid_study, study, portions, lambda cell: None)
-            else:
-                whole = ((cell, cell.missing) for cell in cells)
-                self._train(grid_study, study, whole, self._finish)
-        except KeyboardInterrupt:
-            self.lock.check()
-            fail_unfinished(study)
-            raise
+        if grid_study.is_race:
+            for portions in race(study, list(cells), self._finish):
+                yield self._round(grid_study, study, len(portions), portions, ends_cells=False)
+        else:
+            whole = ((cell, cell.missing) for cell in cells)
+            yield self._round(grid_study, study, len(free), whole, ends_cells=True)
 
     def _begin(self, grid_study: GridStudy, study: Study, grid: Grid, number: int) -> RunningTrial:
         """Ask for a cell, with what is recorded of it."""
 
-        def ask() -> Trial:
-            trial = grid.ask(study, number)
-            if not grid_study.is_rerun:
-                trial.set_user_attr("place", grid_study.place(trial.params))
-            return trial
+        def ask() -> OpenTrial:
+            place = {"place": grid_study.place(grid.parameters(number))}
+            attributes = {} if grid_study.is_rerun else place
+            return grid.ask(self.store.engine, study, number, attributes)
 
         self.lock.check()
         trial = ask()
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
-        runs = runs_by_seed(self.store.engine, grid_study, trial.params, self.data)
+        runs = self._recorded(grid_study, trial, by_seed)
         running = RunningTrial(grid_study, trial, by_seed, runs, ask)
         self.progress.asked(running)
         return running
 
-    def _train(
-        self, grid_study: GridStudy, study: Study, portions: Iterable[Portion], finish: Finish
-    ) -> None:
-        """Train some seeds of some cells."""
-        jobs = self._jobs(portions, finish)
-        dispatch = Dispatch(self.cluster, self.durations, jobs, one_by_one=grid_study.is_rerun)
-        try:
-            while dispatch.fill():
-                self.progress.waits_for_workers(self.cluster.threads() == 0)
-                self._collect(dispatch.ended(seconds=0.5), finish)
-                self.progress.refuses(self.cluster.refused)
-                # A rerun is being timed: it gets all cores.
-                if self.board is not None and not (grid_study.is_rerun and dispatch.in_flight):
-                    self.board.refresh(grid_study, study)
-        finally:
-            self.cluster.cancel(list(dispatch.in_flight))
+    def _recorded(
+        self, study: GridStudy, trial: OpenTrial, by_seed: Mapping[int, str]
+    ) -> dict[int, TrainingRun]:
+        return runs_by_seed(self.store.engine, study, trial.params, self.data, by_seed)
 
-    def _jobs(self, portions: Iterable[Portion], finish: Finish) -> Iterator[Work]:
+    def _round(
+        self,
+        grid_study: GridStudy,
+        study: Study,
+        cells: int,
+        portions: Iterable[Portion],
+        ends_cells: bool,
+    ) -> Round:
+        round = Round(grid_study, study, cells, ends_cells)
+        round.works = self._works(round, portions)
+        return round
+
+    def _works(self, round: Round, portions: Iterable[Portion]) -> Iterator[Work]:
+        """Yield the jobs of a round; what another cell has been asked for is waited for."""
         for running, seeds in portions:
-            jobs = cut_into_jobs(running, seeds, self.cluster.key)
-            running.unfinished_jobs = len(jobs)
-            if not jobs:
-                finish(running)
-            yield from (Work(running, job) for job in jobs)
+            round.left -= 1
+            if not round.ends_cells:
+                # Other models may have trained some since the cell was asked for.
+                running.runs |= self._recorded(running.study, running.trial, running.fingerprints)
+                seeds = [seed for seed in seeds if seed not in running.runs]
+            elsewhere = [seed for seed in seeds if running.fingerprints[seed] in self._waiting]
+            own = [seed for seed in seeds if running.fingerprints[seed] not in self._waiting]
+            for seed in elsewhere:
+                self._waiting[running.fingerprints[seed]].append((round, running))
+            self._waiting |= {running.fingerprints[seed]: [] for seed in own}
+            jobs = self._jobs(round, running, own)
+            running.unfinished_jobs = len(jobs) + len(elsewhere)
+            round.unfinished += running.unfinished_jobs
+            if not running.unfinished_jobs and round.ends_cells:
+                self._finish(running)
+            yield from (Work(round, running, job) for job in jobs)
 
-    def _collect(self, ended: list[tuple[Work, list[Report] | Failed]], finish: Finish) -> None:
-        """Record the trainings of ended jobs, all at once, then finish the cells they complete."""
+    def _jobs(self, round: Round, running: RunningTrial, seeds: Sequence[int]) -> list[Job]:
+        """Return the jobs for some seeds of a cell, so that no worker lacks one."""
+        if not seeds:
+            return []
+        threads = sum(host.threads for host in self.cluster.hosts())
+        groups = groups_in_a_job(running, seeds, self.durations, threads, round.left + 1)
+        return cut_into_jobs(running, seeds, self.cluster.key, groups)
+
+    def _collect(self, ended: Sequence[tuple[Work, list[Report] | Failed]]) -> list[Round]:
+        """Record the trainings of ended jobs, all at once, then finish the cells they complete.
+
+        Returns the rounds in which something ended.
+        """
         new: list[tuple[RunningTrial, list[TrainingRun]]] = []
         for work, result in ended:
             running, job = work.running, work.job
-            running.unfinished_jobs -= 1
             if isinstance(result, Failed):
                 running.error = result.reason
             else:
                 runs = running.take(job, result, self.data.label)
                 new.append((running, runs))
-                self.durations.learn(job.model, job.parameters, runs[0].train_seconds)
-                seconds = self.durations.adds(running.study, job.parameters)
-                self.progress.trained(running, len(runs), seconds)
+                taken = [run.train_seconds for run in runs]
+                self.durations.learn(job.model, job.parameters, *taken)
+                self._count(running, len(runs))
         self.lock.check()
         self._record(new)
-        for running in {id(work.running): work.running for work, _ in ended}.values():
-            if running.unfinished_jobs == 0:
-                finish(running)
+        cells: dict[RunningTrial, Round] = {}
+        for work, _ in ended:
+            self._end(cells, work.round, work.running)
+            for seed in work.job.seeds:
+                for round, running in self._waiting.pop(work.running.fingerprints[seed]):
+                    if seed in work.running.runs:
+                        running.runs[seed] = work.running.runs[seed]
+                        self._count(running, 1)
+                    else:
+                        running.error = work.running.error
+                    self._end(cells, round, running)
+        for running, round in cells.items():
+            if running.unfinished_jobs == 0 and round.ends_cells:
+                self._finish(running)
+        return list(dict.fromkeys(cells.values()))
+
+    def _count(self, running: RunningTrial, trainings: int) -> None:
+        cell = running.study.cell(running.trial.params)
+        seconds = self.durations.adds(running.study, cell.parameters)
+        self.progress.trained(running, trainings, seconds)
+
+    def _end(self, cells: dict[RunningTrial, Round], round: Round, running: RunningTrial) -> None:
+        """Take note that a job or training has ended that a cell waited for."""
+        cells[running] = round
+        running.unfinished_jobs -= 1
+        round.unfinished -= 1
 
     def _record(self, new: Sequence[tuple[RunningTrial, list[TrainingRun]]]) -> None:
         """Record trainings; a cell whose numbers have names that no column can have fails."""

@@ -1,5 +1,6 @@
 """GridSampler for ask-and-tell, in studies that are killed and resumed."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,13 +11,17 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    _get_single_value,
+    check_distribution_compatibility,
 )
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import GridSampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Engine
 
 from storage.attributes import PROOF
 from storage.trainings import Value
+from storage.trials import OpenTrial, begin_trial
 from studies.display.errors import UsageError
 
 FINAL_ERROR = "final_error"
@@ -29,23 +34,27 @@ class Grid(GridSampler):
     Optuna's own takes a failed trial's cell for done, hands out duplicates when asked too often and
     stops the study from inside the last `tell`. Here a cell is free until it has a trial of ours
     that is running, complete, pruned or failed for good; whoever asks says for which cell. It
-    overrides private methods: optuna is pinned to 5.0.
+    reads private attributes: optuna is pinned to 5.0.
     """
 
     def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
         # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
         super().__init__(search_space, seed=0)
         self._distributions = {name: distribution(v) for name, v in search_space.items()}
+        self._space_json = json.dumps(self._search_space)
 
     def free(self, study: Study, cost: Callable[[Mapping[str, Any]], float]) -> list[int]:
         """Return the cells still to be asked, the longest trainings first.
 
-        So none is left alone at the end with idle workers around it.
+        So none is left alone at the end with idle workers around it. Raises UsageError where trials
+        of somebody else have parameters of another kind.
         """
+        trials = study.get_trials(deepcopy=False)
+        self._require_same_kinds(study, trials)
         # Not by the numbers of cells: a trial may have them, and other parameters.
         taken = {
             frozenset(trial.params.items())
-            for trial in study.get_trials(deepcopy=False)
+            for trial in trials
             if trial.state == TrialState.RUNNING or FINAL_ERROR in trial.user_attrs
             or (trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and is_ours(trial))
         }  # fmt: skip
@@ -53,39 +62,44 @@ class Grid(GridSampler):
         free = [n for n, cell in enumerate(cells) if frozenset(cell.items()) not in taken]
         return sorted(free, key=lambda cell: (-cost(cells[cell]), cell))
 
-    def ask(self, study: Study, cell: int) -> Trial:
-        """Start a trial for a cell, with all its parameters.
-
-        Raises UsageError where trials of somebody else have parameters of another kind.
-        """
-        self._asked = cell
-        # Not by the study's `ask`, which hands out a trial that somebody enqueued.
-        trial = Trial(study, study._storage.create_new_trial(study._study_id))
-        for name, drawn_from in self._distributions.items():
-            try:
-                trial._suggest(name, drawn_from)
-            except ValueError:
-                reason = f"has trials with another kind of {name}"
-                raise UsageError(foreign(study.study_name, reason)) from None
-        return trial
+    def ask(
+        self, engine: Engine, study: Study, cell: int, attributes: Mapping[str, Any]
+    ) -> OpenTrial:
+        """Start a trial for a cell, with all its parameters and these user attributes."""
+        return begin_trial(
+            engine,
+            study._study_id,
+            self.parameters(cell),
+            self._distributions,
+            {"search_space": self._space_json, "grid_id": json.dumps(cell)},
+            attributes,
+        )
 
     def __len__(self) -> int:
         """Return the number of cells."""
         return len(self._all_grids)
 
+    def parameters(self, cell: int) -> dict[str, Any]:
+        """Return the parameters of a cell, in the order of the search space."""
+        drawn = dict(zip(self._param_names, self._all_grids[cell], strict=True))
+        # As Optuna draws: where there is no choice, in the type of the distribution.
+        return {
+            name: _get_single_value(drawn_from) if drawn_from.single() else drawn[name]
+            for name, drawn_from in self._distributions.items()
+        }
+
     def cells(self) -> list[dict[str, Any]]:
         """Return the parameters of every cell, by its number."""
         return [dict(zip(self._param_names, cell, strict=True)) for cell in self._all_grids]
 
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """Tie the trial to the cell that was asked for."""
-        study._storage.set_trial_system_attr(trial._trial_id, "search_space", self._search_space)
-        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", self._asked)
-
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
-        """Leave the study alone: Optuna's would stop it, which raises outside `optimize`."""
+    def _require_same_kinds(self, study: Study, trials: Sequence[FrozenTrial]) -> None:
+        drawn = {item for trial in trials for item in trial.distributions.items()}
+        for name, stored in drawn:
+            try:
+                check_distribution_compatibility(stored, self._distributions.get(name, stored))
+            except ValueError:
+                reason = f"has trials with another kind of {name}"
+                raise UsageError(foreign(study.study_name, reason)) from None
 
 
 def is_ours(trial: FrozenTrial) -> bool:

@@ -35,15 +35,25 @@ class Durations:
                 if wanted.items() <= {k: v for k, v in settings.items() if v is not None}.items():
                     known.setdefault(model, []).append(seconds / training.cost(parameters))
         self._unit = {model: fmean(units) for model, units in known.items()}
+        self._recent = {model: max(units) for model, units in known.items()}
 
-    def learn(self, model: str, parameters: Parameters, seconds: float) -> None:
-        """Take note of a training, if it is the first of its model."""
+    def learn(self, model: str, parameters: Parameters, *seconds: float) -> None:
+        """Take note of trainings: of the first of a model, and of its latest ones."""
         cost = self._experiment.training(model).cost(parameters)
-        self._unit.setdefault(model, seconds / cost)
+        self._unit.setdefault(model, seconds[0] / cost)
+        now = max(seconds) / cost
+        before = self._recent.get(model, now)
+        # Up at once, as other parameters may take longer; down by and by after a hiccup.
+        self._recent[model] = max(now, before + 0.2 * (now - before))
 
     def of(self, model: str, parameters: Parameters) -> float | None:
         """Return the seconds of one training, None while none of its model is recorded."""
         unit = self._unit.get(model)
+        return None if unit is None else unit * self._experiment.training(model).cost(parameters)
+
+    def recent(self, model: str, parameters: Parameters) -> float | None:
+        """Return the seconds of one training by the longest of the latest; None while unknown."""
+        unit = self._recent.get(model)
         return None if unit is None else unit * self._experiment.training(model).cost(parameters)
 
     def adds(self, study: GridStudy, parameters: Parameters) -> float | None:

@@ -80,7 +80,7 @@ def _is_beaten(study: Study, cell: RunningTrial, repeats: int) -> bool:
     # In a study of its own: somebody else's trial may be the best of ours.
     alone = create_study(direction=study.direction)
     alone.add_trial(leader)
-    if not pruner().prune(alone, cell.frozen()):
+    if not pruner().prune(alone, study._storage.get_trial(cell.trial.trial_id)):
         return False
     cell.given_up = (
         f"worse than trial {leader.number} after {repeats} repeats (Wilcoxon p < {P_THRESHOLD})"

@@ -13,14 +13,18 @@ from studies.search.provenance import Data
 
 
 def runs_by_seed(
-    engine: Engine, study: GridStudy, parameters: Parameters, data: Data
+    engine: Engine,
+    study: GridStudy,
+    parameters: Parameters,
+    data: Data,
+    by_seed: Mapping[int, str],
 ) -> dict[int, TrainingRun]:
     """Return the recorded trainings of a cell that can rank it; the others are to be trained.
 
-    Raises StoreError where one is not what its fingerprint stands for.
+    `by_seed` are the fingerprints of the cell. Raises StoreError where a training is not what its
+    fingerprint stands for.
     """
     cell = study.cell(parameters)
-    by_seed = study.fingerprints(cell, data.sha256)
     stored = recorded(engine, by_seed.values())
     runs = {}
     for seed, fingerprint in by_seed.items():

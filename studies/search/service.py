@@ -20,9 +20,10 @@ from studies.display.errors import UsageError
 from studies.display.progress import Progress
 from studies.display.words import duration
 from studies.experiment.definition import Experiment
-from studies.search.chain import check_protocol, run_chain
+from studies.search.chain import run_chains
 from studies.search.driver import Driver
 from studies.search.plan import Durations, StudyPlan, plan
+from studies.search.protocol import check_protocol
 from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from studies.workers.connection import check_address
@@ -39,6 +40,8 @@ class Settings:
     """Worker processes; one per core where None."""
     cluster: str | None = None
     """Address of a Dask scheduler; None for workers on this machine."""
+    priority: int = 0
+    """Of the runs that share a cluster, the one with the highest goes first."""
     artifact_dir: Path | None = None
     """Folder of the figures; beside the store where None."""
 
@@ -54,6 +57,8 @@ class Settings:
             raise UsageError(f"workers must be at most {most} on this machine, not {self.workers}")
         if self.workers is not None and self.cluster is not None:
             raise UsageError("workers are started on this machine only: a cluster has its own")
+        if self.priority and self.cluster is None:
+            raise UsageError("a priority is one among runs on a cluster: give --cluster, too")
         if self.cluster is not None:
             check_address(self.cluster)
 
@@ -74,7 +79,7 @@ def run_models(
     trainings = {model: experiment.training(model) for model in experiment.models}
     with (
         store_lock(settings.storage, names) as lock,
-        Cluster(settings.cluster, workers, trainings, content) as cluster,
+        Cluster(settings.cluster, workers, trainings, content, settings.priority) as cluster,
     ):
         if settings.cluster is not None and is_new(settings.storage):
             # First, so that an address where nobody answers leaves no store behind.
@@ -86,13 +91,12 @@ def run_models(
             plans = plan(store.engine, experiment, models, data.sha256, durations)
             _announce(console, experiment.name, plans)
             expected = {of_study.study.study_name: of_study.seconds for of_study in plans}
-            board = Board(store, settings.artifact_dir or artifact_folder(settings.storage))
-            with Progress(console, expected) as progress:
+            folder = settings.artifact_dir or artifact_folder(settings.storage)
+            with Board(store, folder) as board, Progress(console, expected) as progress:
                 driver = Driver(store, lock, cluster, data, progress, durations, board=board)
-                for model in models:
-                    run_chain(driver, experiment, model)
+                run_chains(driver, experiment, models)
                 lock.check()
-                board.close()
+                board.finish()
             backup(settings.storage)
     return driver.failed
 

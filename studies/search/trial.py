@@ -4,32 +4,34 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from storage.trainings import TrainingRun
+from storage.trials import OpenTrial, Outcome
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.workers.disturbance import is_disturbed
 from studies.workers.job import Job, Report
 
 MOST_EPOCHS = 200
-"""Losses of a rerun that the dashboard draws."""
+"""Losses of a rerun that the dashboard draws; `training_runs` has all of a longer curve."""
 
 
-@dataclass
+@dataclass(eq=False)
 class RunningTrial:
     """A trial, and what is known of its trainings."""
 
     study: GridStudy
-    trial: Trial
+    trial: OpenTrial
     fingerprints: dict[int, str]
     """By seed, in the order of the seeds."""
     runs: dict[int, TrainingRun]
     """The trainings that are recorded, by seed."""
-    ask: Callable[[], Trial]
+    ask: Callable[[], OpenTrial]
     """Starts another trial for the cell."""
     unfinished_jobs: int = 0
     reported: int = 0
@@ -114,56 +116,55 @@ class RunningTrial:
         A cell that diverged has no value, as Optuna refuses NaN: it fails for good. A cell that
         broke its workers fails too, but the next run tries it again.
         """
-        self._write(self._tell)
+        self._write(lambda: self.trial.end(self._ended()))
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write to the trial, or to a new one where somebody else told it meanwhile."""
         try:
             write()
-        except (UpdateFinishedTrialError, ValueError):
-            # Optuna raises a ValueError for whatever it cannot tell.
-            if not self.frozen().state.is_finished():
-                raise
-            self.trial, self.reported = self.ask(), 0
+        except UpdateFinishedTrialError:
+            self.trial, reported, self.reported = self.ask(), self.reported, 0
+            self._write(lambda: self._report(reported))
             self._write(write)
 
-    def frozen(self) -> FrozenTrial:
-        """Return the trial as it is stored."""
-        return self.trial.storage.get_trial(self.trial._trial_id)
-
     def _report(self, repeats: int | None = None) -> None:
-        for repeat, value in enumerate(self.values[:repeats]):
-            if repeat >= self.reported:
-                self.trial.report(value, repeat)
-                self.reported = repeat + 1
+        steps = self._unreported(repeats)
+        if steps:
+            self.trial.report(steps)
+            self.reported = max(steps) + 1
 
-    def _tell(self) -> None:
-        trial, value = self.trial, self.value
-        state: TrialState | None = None
+    def _unreported(self, repeats: int | None = None) -> dict[int, float]:
+        """Return the values that the trial was not given yet, by repeat."""
+        values = enumerate(self.values[:repeats])
+        return {repeat: value for repeat, value in values if repeat >= self.reported}
+
+    def _ended(self) -> Outcome:
+        """Return what the trial ends with."""
+        attributes: dict[str, Any] = {}
         if self.study.is_rerun:
-            trial.set_user_attr("fingerprint", *self.fingerprints.values())
+            (attributes["fingerprint"],) = self.fingerprints.values()
         else:
             trained = [hash for seed, hash in self.fingerprints.items() if seed in self.runs]
-            trial.set_user_attr("fingerprints", trained)
+            attributes["fingerprints"] = trained
         if self.error is not None:
-            trial.set_user_attr("error", self.error)
-            state = TrialState.FAIL
-        elif self.diverged:
+            attributes["error"] = self.error
+            return Outcome(TrialState.FAIL, None, attributes)
+        if self.diverged:
             reason = f"diverged: {self.diverged} of {len(self.runs)} trainings"
-            trial.set_user_attr(FINAL_ERROR, reason)
-            state = TrialState.FAIL
-        elif self.given_up is not None:
-            trial.set_user_attr("given_up", self.given_up)
-            state, value = TrialState.PRUNED, None
-        elif self.study.is_rerun:
+            attributes[FINAL_ERROR] = reason
+            return Outcome(TrialState.FAIL, None, attributes)
+        if self.given_up is not None:
+            attributes["given_up"] = self.given_up
+            # As Optuna does: a pruned trial has the value that it was given last.
+            last = self.values[self.reported - 1] if self.reported else None
+            return Outcome(TrialState.PRUNED, last, attributes)
+        if self.study.is_rerun:
             (run,) = self.runs.values()
-            # The dashboard draws loss against epoch. A commit each: the row in `training_runs` has
-            # all of a longer curve.
-            for epoch, loss in enumerate(run.loss_curve[:MOST_EPOCHS]):
-                trial.report(loss, epoch)
-            trial.set_user_attr("train_seconds", run.train_seconds)
-            trial.set_user_attr("cpu_seconds", run.cpu_seconds)
-        else:
-            self._report()
-            trial.set_user_attr("score", value)
-        trial.study.tell(trial, value, state)
+            attributes |= {"train_seconds": run.train_seconds, "cpu_seconds": run.cpu_seconds}
+            if run.disturbance is not None:
+                attributes["disturbed"] = is_disturbed(run.disturbance, run.threads)
+            # The dashboard draws loss against epoch.
+            losses = dict(enumerate(run.loss_curve[:MOST_EPOCHS]))
+            return Outcome(TrialState.COMPLETE, self.value, attributes, losses)
+        attributes["score"] = self.value
+        return Outcome(TrialState.COMPLETE, self.value, attributes, self._unreported())

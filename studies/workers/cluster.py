@@ -5,7 +5,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import cloudpickle
@@ -14,9 +14,13 @@ from distributed import Client, Future, KilledWorker
 from studies.display.errors import ClusterLost, UsageError
 from studies.experiment.training import Training
 from studies.workers.connection import TIMEOUT, answering, connect, register
-from studies.workers.job import Failed, TrainingsPlugin, lacking, unfit
-from studies.workers.local import LocalWorkers
+from studies.workers.hosts import Host, Hosts
+from studies.workers.job import Failed, TrainingsPlugin, lacking, topic, unfit
+from studies.workers.local import LOOPBACK, LocalWorkers
 from studies.workers.versions import versions
+
+GONE = 15.0
+"""Seconds after which a host without workers is taken for one that will not come back."""
 
 
 class Cluster:
@@ -28,10 +32,18 @@ class Cluster:
     """
 
     def __init__(
-        self, address: str | None, workers: int, trainings: Mapping[str, Training], data: Any = None
+        self,
+        address: str | None,
+        workers: int,
+        trainings: Mapping[str, Training],
+        data: Any = None,
+        priority: int = 0,
     ) -> None:
-        """Take an experiment's trainings by model, and the data that they need."""
-        self._address, self._workers = address, workers
+        """Take an experiment's trainings by model, and the data that they need.
+
+        Of drivers that share a cluster, the jobs of the one with the highest `priority` go first.
+        """
+        self._address, self._workers, self._priority = address, workers, priority
         # By value, and all at once, so that what they share is sent once.
         try:
             self._content = cloudpickle.dumps((dict(trainings), data))
@@ -42,15 +54,18 @@ class Cluster:
             ) from error
         self.key = hashlib.sha256(self._content + repr(versions()).encode()).hexdigest()
         """What a job names the trainings by."""
-        self.refused: dict[str, str] = {}
-        """Workers that do not train, by address, each with the reason."""
-        self._present: dict[str, int] = {}
+        self._known = Hosts()
         self._asked: set[str] = set()
+        self.is_local = address is None
+        """Whether its workers are processes of this driver, on this machine."""
         self._local: LocalWorkers | None = None
+        self._hosts: list[Host] = []
+        self._counted = -1.0
         self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._lost: list[Future[Any]] = []
         self._unwanted: set[Future[Any]] = set()
-        self._counted = -1.0
+        self._places: dict[Future[Any], tuple[str, ...]] = {}
+        self._last_held: dict[tuple[str, ...], float] = {}
         self._resources = ExitStack()
         # What cannot be closed in order, as its other end is gone, dies with this process.
         self._resources.enter_context(suppress(Exception))
@@ -62,7 +77,7 @@ class Cluster:
         self._resources.close()
 
     def start(self) -> None:
-        """Start now, not with the first job."""
+        """Start now, not with the first job; raise ClusterLost where no worker trains."""
         self._ask_workers()
 
     @cached_property
@@ -77,30 +92,41 @@ class Cluster:
         register(client, TrainingsPlugin(self._content, self.key))
         return client
 
-    def threads(self) -> int:
-        """How many jobs the cluster does at a time; workers may come and go."""
+    @property
+    def refused(self) -> dict[str, str]:
+        """Workers that do not train, by address, each with the reason."""
+        return self._known.refused
+
+    def hosts(self) -> list[Host]:
+        """Return the hosts on which jobs can be done; workers may come and go."""
         if time.monotonic() - self._counted > 1:
-            with answering(self._client):
-                self._present = self._client.nthreads()
-            if self._local is not None:
-                self._local.look_after(len(self._present))
-            self._counted = time.monotonic()
-        fit = self._fit()
-        if self._present and not fit:
+            self._count()
+        return self._hosts
+
+    def _count(self) -> None:
+        with answering(self._client):
+            self._known.threads = present = self._client.nthreads()
+            if present.keys() - self._known.processors.keys():
+                for _, (worker, reason, processor) in self._client.get_events(topic(self.key)):
+                    self._known.processors[worker] = processor
+                    if reason is not None:
+                        self.refused[worker] = reason
+        self._counted = time.monotonic()
+        if present and not self._known.fit():
             address, reason = next(iter(self.refused.items()))
             raise ClusterLost(f"no worker trains as this driver would, such as {address}: {reason}")
-        # Own ones that are starting will soon do their part.
-        return self._workers if self._local else sum(self._present[worker] for worker in fit)
-
-    def _fit(self) -> list[str]:
-        return sorted(self._present.keys() - self.refused.keys())
+        if self._local is None:
+            self._hosts = self._known.all()
+        else:
+            self._local.look_after(len(present))
+            # Those that are starting will soon do their part.
+            self._hosts = [Host(LOOPBACK, self._workers)]
 
     def _ask_workers(self) -> None:
         """Find out which workers do not train, of those that were not asked before."""
-        self._counted = -1.0
-        self.threads()
+        self._count()
         with answering(self._client):
-            new = list(self._present.keys() - self._asked)
+            new = list(self._known.threads.keys() - self._asked)
             answers = self._client.run(unfit, self.key, workers=new, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, OSError):
@@ -108,39 +134,39 @@ class Cluster:
             self._asked.add(address)
             if answer is not None:
                 self.refused[address] = answer if isinstance(answer, str) else lacking(answer)
-        self.threads()
+        self._count()
 
-    def submit(
-        self, function: Callable[..., Any], *arguments: Any, same_worker: bool = False
-    ) -> Future[Any]:
-        """Do `function(*arguments)` on a worker, with `same_worker` on the same one each time."""
-        self.threads()
-        fit = self._fit()
-        workers = fit[:1] if same_worker else fit if len(fit) < len(self._present) else []
+    def submit(self, host: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Do `function(*arguments)` on a worker of a host."""
+        place = () if self.is_local else self._known.place(host)
         with answering(self._client):
             future = self._client.submit(
                 function,
                 *arguments,
                 pure=False,
-                workers=workers or None,
-                # One that is started again has another address.
-                allow_other_workers=bool(workers),
+                workers=list(place) or None,
+                priority=self._priority,
             )
+        if place:
+            self._places[future] = place
+            self._last_held.setdefault(place, time.monotonic())
         future.add_done_callback(self._ended.put)
         return future
 
     def finished(self, seconds: float) -> list[tuple[Future[Any], Any]]:
         """Wait for up to `seconds`; what has ended since the last call, each with its result.
 
-        The result of a job that failed is a `Failed`, and None where a worker refused the job.
+        The result of a job that failed is a `Failed`, and None where a worker refused the job, or
+        its host is gone: it is to be sent again.
         """
         ended = self._lost
         with suppress(queue.Empty):
             ended.append(self._ended.get(timeout=seconds))
             while True:
                 ended.append(self._ended.get_nowait())
+        self.hosts()  # and look after them
+        gone = self._cancel_gone()
         ended = [future for future in ended if future not in self._unwanted]
-        self.threads()  # and look after them
         with answering(self._client):
             if any(future.cancelled() for future in ended):
                 raise OSError("a job was lost with the connection")
@@ -148,14 +174,42 @@ class Cluster:
             self._lost = [future for future in ended if future.status == "lost"]
             ended = [future for future in ended if future.status != "lost"]
             good = [future for future in ended if future.status == "finished"]
-            # All at once: each question takes milliseconds.
-            results = dict(zip(good, self._client.gather(good), strict=True))
+            try:
+                results = dict(zip(good, self._gather(good), strict=True))
+            except TimeoutError:
+                # Lost just now with a host that may be gone.
+                self._lost += ended
+                return [(future, None) for future in gone]
             errors = {future: future.exception() for future in ended if future not in results}
         deaths = [error for error in errors.values() if isinstance(error, KilledWorker)]
         if None in results.values() or len(errors) > len(deaths):
             self._ask_workers()
         results |= {future: self._failed(error) for future, error in errors.items()}
-        return [(future, results[future]) for future in ended]
+        for future in ended:
+            self._places.pop(future, None)
+        return [*((future, None) for future in gone), *((f, results[f]) for f in ended)]
+
+    def _gather(self, futures: list[Future[Any]]) -> list[Any]:
+        """Return the results of jobs. Raises TimeoutError where one was lost and is not done again.
+
+        All at once: each question takes milliseconds.
+        """
+        gather = partial(self._client.gather, futures, asynchronous=True)
+        results: list[Any] = self._client.sync(gather, callback_timeout=TIMEOUT)
+        return results
+
+    def _cancel_gone(self) -> list[Future[Any]]:
+        """Cancel the jobs whose hosts have been without workers for long, and return them."""
+        now = time.monotonic()
+        for place in self._last_held:
+            if self._known.holds(place):
+                self._last_held[place] = now
+        gone = [f for f, place in self._places.items() if now - self._last_held[place] > GONE]
+        for future in gone:
+            del self._places[future]
+        self._last_held = {place: self._last_held[place] for place in self._places.values()}
+        self.cancel(gone)
+        return gone
 
     def _failed(self, error: BaseException | None) -> Failed | None:
         if isinstance(error, KilledWorker):

@@ -7,8 +7,9 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +18,11 @@ from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
 from studies.experiment.training import TIMES, Parameters, Training, checked
+from studies.workers import disturbance
+from studies.workers.pinning import pinned_threads
+from studies.workers.processor import processor
+from studies.workers.timing import Report as Report
+from studies.workers.timing import undisturbed
 from studies.workers.versions import difference, versions
 
 ALL_CORES = 0
@@ -35,7 +41,7 @@ class TrainingsPlugin(WorkerPlugin):
     def __init__(self, content: bytes, key: str) -> None:
         """Take them as pickled by value: workers lack the file that defines them."""
         self.content, self.key, self.versions = content, key, versions()
-        self.name = f"trainings-{key}"
+        self.name = topic(key)
 
     def setup(self, worker: Worker) -> None:
         """Keep them for the jobs to come, where this worker trains as the driver would."""
@@ -46,6 +52,9 @@ class TrainingsPlugin(WorkerPlugin):
             _sent[self.key] = difference(self.versions) or pickle.loads(self.content)
         except Exception as error:
             _sent[self.key] = lacking(error)
+        # Drivers read the events that their scheduler keeps: nobody waits for a worker's answer.
+        kind = processor() or "unknown"
+        worker.log_event(self.name, (worker.address, refusal(self.key), kind))
 
 
 def lacking(error: Exception) -> str:
@@ -53,13 +62,23 @@ def lacking(error: Exception) -> str:
     return f"it lacks this package, or another one that is needed ({error}): install it there"
 
 
-async def unfit(key: str) -> str | None:
+def topic(key: str) -> str:
+    """Return the name under which workers log whether they train, with address and processor."""
+    return f"trainings-{key}"
+
+
+def refusal(key: str) -> str | None:
     """Return why this worker does not train, None where it does."""
+    sent = _sent.get(key, "the trainings did not reach it: start it again")
+    return sent if isinstance(sent, str) else None
+
+
+async def unfit(key: str) -> str | None:
+    """Return why this worker does not train, None where it does; wait for what is on its way."""
     deadline = time.monotonic() + PATIENCE
     while key not in _sent and time.monotonic() < deadline:
         await asyncio.sleep(0.1)
-    sent = _sent.get(key, "the trainings did not reach it: start it again")
-    return sent if isinstance(sent, str) else None
+    return refusal(key)
 
 
 @dataclass(frozen=True)
@@ -75,10 +94,19 @@ class Job:
     objective: str
     needs_validation: bool = False
     """Whether the training must return the objective on validation data, too."""
+    at_once: int | None = None
+    """How many of them train side by side, the others after them; all where None."""
 
+    def parts(self) -> list["Job"]:
+        """Return a job for each of the groups that train one after the other."""
+        size = self.at_once or len(self.seeds)
+        groups = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
+        return [replace(self, seeds=group, at_once=None) for group in groups]
 
-Report = Mapping[str, Any]
-"""What a worker sends back of a training: the columns of `training_runs` that it measured."""
+    @property
+    def is_timed(self) -> bool:
+        """Whether it has all cores of its host, so that its time counts."""
+        return self.threads == ALL_CORES
 
 
 @dataclass(frozen=True)
@@ -109,20 +137,29 @@ def do(job: Job) -> list[Report]:
     sent = _sent[job.key]
     assert not isinstance(sent, str)
     trainings, data = sent
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        results = trainings[job.model].train(job.parameters, job.seeds, data)
-    except SystemExit as error:
-        # Else it would end the worker, and nobody would learn why.
-        raise RuntimeError(f"train called sys.exit({error})") from None
+    training = trainings[job.model]
+    pinned = threads if job.is_timed and training.has_torch_threads else 1
+    # Pinned, a thread would see its own core alone.
+    before = disturbance.read() if job.is_timed else None
+    with pinned_threads(pinned):
+        wall, cpu = time.perf_counter(), time.process_time()
+        try:
+            results = training.train(job.parameters, job.seeds, data)
+        except SystemExit as error:
+            # Else it would end the worker, and nobody would learn why.
+            raise RuntimeError(f"train called sys.exit({error})") from None
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = disturbance.read() if job.is_timed else None
     count = len(job.seeds)
     measured = {
         "loss_curve": (),
-        "train_seconds": (time.perf_counter() - wall) / count,
-        "cpu_seconds": (time.process_time() - cpu) / count,
+        "train_seconds": wall / count,
+        "cpu_seconds": cpu / count,
         "threads": threads,
         "host": socket.gethostname(),
         "started_at": started_at,
+        "processor": processor(),
+        "disturbance": disturbance.share_of_others(before, after),
     }
     reports: list[Report] = []
     for result in results:
@@ -137,18 +174,32 @@ def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
-    times over. Returns None on a worker that does not train.
+    times over. A disturbed timing is done again, each time with that deadline. Returns None on a
+    worker that does not train.
     """
     if isinstance(_sent.get(job.key, ""), str):
         return None
-    watch = threading.Timer(deadline, os._exit, [1])
-    watch.daemon = True
-    watch.start()
+
+    def train() -> list[Report]:
+        with _watched(deadline):
+            return [report for part in job.parts() for report in do(part)]
+
     try:
-        return do(job)
+        reports = train()
     except Exception as error:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
+    return undisturbed(reports, train, job.objective) if job.is_timed else reports
+
+
+@contextmanager
+def _watched(deadline: float) -> Iterator[None]:
+    """End this process where what is done here takes longer than `deadline` seconds."""
+    watch = threading.Timer(deadline, os._exit, [1])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
     finally:
         watch.cancel()

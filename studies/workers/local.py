@@ -111,8 +111,9 @@ def _cluster() -> LocalCluster:
             memory_limit=0,
             # Twice in company, then twice alone: the driver tries the suspects again.
             scheduler_kwargs={"allowed_failures": 1},
-            # Threads that wait for each other by spinning for long need all cores for themselves:
-            # one busy core of two made a rerun ten times as long.
+            # Threads that spin as long as by OpenMP's default make trainings a tenth slower where
+            # cores share hardware. That they spin at all is harmless on cores of their own only,
+            # see `pinning`.
             env={"GOMP_SPINCOUNT": "30000"},
             silence_logs=logging.CRITICAL,
         )

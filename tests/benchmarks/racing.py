@@ -12,6 +12,7 @@ import argparse
 import random
 import statistics
 from collections.abc import Sequence
+from functools import partial
 
 import optuna
 from optuna.trial import TrialState
@@ -20,6 +21,7 @@ from rich.table import Table
 from scipy.stats import wilcoxon
 
 from storage.trainings import TrainingRun
+from storage.trials import OpenTrial, begin_trial
 from storage.urls import DEFAULT_STORAGE
 from studies.experiment.study import GridStudy, grid_study
 from studies.paper import experiment
@@ -51,11 +53,17 @@ def full_grids(storage: str, experiment: str) -> dict[str, Recorded]:
 def raced(cells: Recorded, order: Sequence[int]) -> tuple[int, int]:
     """The winner of a race over repeats in this order, and the trainings it took."""
     raced = grid_study(experiment(racing=True), "MLP", "lr-batch", None)
-    study = optuna.create_study(direction="maximize")
+    store = optuna.storages.RDBStorage("sqlite://")
+    study = optuna.create_study(direction="maximize", storage=store)
     seeds = dict.fromkeys(range(len(order)), "")
-    running = [RunningTrial(raced, study.ask(), seeds, {}, study.ask) for _ in cells]
-    for place, cell in enumerate(running):
-        cell.trial.set_user_attr("place", place)
+
+    def ask(place: int) -> OpenTrial:
+        return begin_trial(store.engine, study._study_id, {}, {}, {}, {"place": place})
+
+    running = [
+        RunningTrial(raced, ask(place), seeds, {}, partial(ask, place))
+        for place in range(len(cells))
+    ]
     for round in race(study, running, RunningTrial.tell):
         for each, places in round:
             recorded = cells[each.trial.number]

@@ -85,7 +85,7 @@ def search(model: str, chosen: Experiment, workers: int, digits: pairs.PooledDig
             board = Board(store, Path(folder) / "artifacts")
             data = Data("mnist-sample", digits.sha256)
             driver = Driver(store, lock, cluster, data, progress, durations, board=board)
-            driver.run(study, open_study(driver, study))
+            driver.run([driver.rounds(study, open_study(driver, study))])
         jobs = [tuple(map(float, line.split())) for line in diary.read_text().splitlines()]
     began, ended = min(job[0] for job in jobs), max(job[1] for job in jobs)
     return Measured(

@@ -15,6 +15,7 @@ from studies.experiment.study import GridStudy
 from studies.search.chain import open_study
 from studies.workers import job
 from studies.workers.cluster import Cluster
+from studies.workers.hosts import Host
 from tests.support.runs import Runs
 from tests.support.standin import StandIn
 
@@ -36,12 +37,10 @@ class AtOnce(Cluster):
         self._done: list[tuple[Any, Any]] = []
         job._sent[self.key] = experiment.models, None
 
-    def threads(self) -> int:
-        return 1
+    def hosts(self) -> list[Host]:
+        return [Host("here", 1)]
 
-    def submit(
-        self, function: Callable[..., Any], *arguments: Any, same_worker: bool = False
-    ) -> Any:
+    def submit(self, host: str, function: Callable[..., Any], *arguments: Any) -> Any:
         job = object()
         self._done.append((job, function(*arguments)))
         return job
@@ -78,6 +77,6 @@ def live(folder: Path, standin: StandIn, last: int) -> None:
     with runs.driver(experiment, AtOnce(experiment)) as driver:
         for name, grid in GRIDS.items():
             study = GridStudy(experiment, "MLP", name, grid)
-            driver.run(study, open_study(driver, study))
+            driver.run([driver.rounds(study, open_study(driver, study))])
     assert driver.failed == []
     (folder / "moments").write_text(str(next(moments) - 1))

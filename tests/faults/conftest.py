@@ -13,8 +13,8 @@ from tests.faults.invariants import Results, violations
 from tests.support.standin import StandIn
 from tests.support.terminal import Terminal
 
-SEARCH = ("AuxMLP", "--epochs", "2", "--repeats", "2", "--reruns", "2")
-"""62 trainings in three studies."""
+SEARCH = ("SiameseMLP", "AuxsiameseMLP", "--epochs", "2", "--repeats", "2", "--reruns", "2")
+"""64 trainings in five studies of two chains, which share those of their first stages."""
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +39,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, cache: Path, dask: s
     life.join()
     assert life.exitcode == 0, (folder / "log").read_text()
     results = Results.of(folder / "studies.db")
-    assert len(results.trainings) == 20 * 2 + 10 * 2 + 2
-    assert len(results.complete) == 20 + 11 + 2
+    assert len(results.trainings) == 20 * 2 + 10 * 2 + 2 * 2
+    assert len(results.complete) == 20 + 2 + 20 + 11 + 2
     return results
 
 

@@ -42,10 +42,10 @@ def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
 
 @contextmanager
 def worker(
-    address: str, folder: Path, count: int = 1, **more: str
+    address: str, folder: Path, count: int = 1, host: str = "127.0.0.1", **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """The process that starts `count` workers; `more` goes into their environment."""
-    arguments = ("--nthreads", "1", "--nworkers", str(count), "--host", "127.0.0.1")
+    arguments = ("--nthreads", "1", "--nworkers", str(count), "--host", host)
     started = _dask("worker", address, *arguments, "--no-dashboard", folder=folder, **more)
     with _ended(started) as process:
         yield process

@@ -67,7 +67,7 @@ def test_at_each_commit(
     step: int, in_memory: Path, moments: tuple[int, Results], reported: Callable[[str], None]
 ) -> None:
     last, whole = moments
-    assert last > 100
+    assert last > 100, "a commit for each trial's beginning and end, and for trainings"
     kills = range(1, last + 1, step)
     wrong: list[str] = []
     for batch in (kills[start : start + cores()] for start in range(0, len(kills), cores())):

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from storage.columns import FIXED
+from storage.columns import ADDED, FIXED
 from storage.errors import BadTrainings
 from storage.load import app, load
 from storage.published import row_check
@@ -45,7 +45,8 @@ def publish(tmp_path: Path) -> Publish:
 
 
 def _row(run: TrainingRun) -> dict[str, object]:
-    row = {name: getattr(run, name) for name in FIXED}
+    row = {name: getattr(run, name) for name in (*FIXED, *ADDED)}
+    row = {name: value for name, value in row.items() if value is not None}
     row |= {**run.parameters, **run.settings, **run.numbers}
     return row | {"loss_curve": json.dumps(run.loss_curve)}
 
@@ -170,6 +171,35 @@ def test_a_file_that_holds_something_else(
     with pytest.raises(BadTrainings, match=said):
         load(str(path), url, unchecked=True)
     assert not (tmp_path / "new.db").exists()
+
+
+def test_processor_and_disturbance_come_along(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str
+) -> None:
+    first = replace(published[0], processor="=AMD", disturbance=0.25)
+    columns = [*COLUMNS[:-1], *ADDED, COLUMNS[-1]]
+    load(publish(replace(first, processor="'=AMD"), published[1], columns=columns), sqlite_url)
+    with open_store(sqlite_url) as store:
+        stored = recorded(store.engine, ["d" * 64, "a" * 64])
+    assert (stored["d" * 64].processor, stored["d" * 64].disturbance) == ("=AMD", 0.25)
+    assert (stored["a" * 64].processor, stored["a" * 64].disturbance) == (None, None)
+
+
+@pytest.mark.parametrize("share", ["1.5", "-0.1", "nan", "much"])
+def test_a_disturbance_is_a_fraction(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str, share: str
+) -> None:
+    columns = [*COLUMNS[:-1], *ADDED, COLUMNS[-1]]
+    with pytest.raises(BadTrainings, match="line 2: "):
+        load(publish(replace(published[0], disturbance=share), columns=columns), sqlite_url)
+
+
+def test_a_parameter_of_an_older_file_is_not_taken_for_the_processor(
+    publish: Publish, published: list[TrainingRun], sqlite_url: str
+) -> None:
+    columns = [*COLUMNS[:2], "processor", *COLUMNS[2:]]
+    with pytest.raises(BadTrainings, match="no parameter can be called processor"):
+        load(publish(published[0], columns=columns), sqlite_url)
 
 
 def test_a_row_that_was_changed_is_refused(

@@ -37,7 +37,7 @@ def test_sqlite_settings_hold_on_every_connection(sqlite_url: str) -> None:
                     connection.scalar(text(f"pragma {name}"))
                     for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
                 ]
-                assert values == ["wal", 2, 1, 60_000]
+                assert values == ["wal", 1, 1, 60_000]
 
 
 def test_work_uses_one_connection(sqlite_url: str, search: Callable[..., Any]) -> None:

@@ -5,19 +5,21 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from typer.testing import CliRunner
 
-from storage.errors import OlderSchema
+from storage.columns import ADDED
+from storage.errors import OlderSchema, StoreError
 from storage.lock import store_lock
 from storage.queries import best_params, ranked_cells, studies
 from storage.reader import open_reader
 from storage.store import open_store, open_viewer
-from storage.trainings import recorded, training_runs
+from storage.trainings import TrainingRun, record, recorded, training_runs
 from storage.upgrade import app, upgrade
 
 # As it was before experiments had columns of their own.
@@ -144,6 +146,45 @@ def test_an_older_version_is_upgraded_whole_or_not_at_all(
     upgrade(url)
     with open_store(url) as store:
         assert len(training_runs(store.engine)) == 5
+
+
+def take_added_columns(url: str, run: TrainingRun) -> None:
+    """Make a store of before trainings had their processor and disturbance."""
+    with open_store(url) as store:
+        record(store.engine, [run])
+        with store.engine.begin() as connection:
+            for name in ADDED:
+                connection.execute(text(f"alter table training_runs drop column {name}"))
+
+
+def test_a_store_without_the_added_columns_is_read_as_it_is(url: str, run: TrainingRun) -> None:
+    take_added_columns(url, run)
+    reader = open_reader(url)
+    assert training_runs(reader) == [run]
+    assert recorded(reader, ["a1"]) == {"a1": run}
+    with reader.connect() as connection:
+        names = {column["name"] for column in inspect(connection).get_columns("training_runs")}
+    reader.dispose()
+    assert not names & ADDED.keys()
+
+
+def test_a_driver_adds_the_columns_that_a_store_lacks(url: str, run: TrainingRun) -> None:
+    take_added_columns(url, run)
+    timed = replace(run, fingerprint="b2", processor="AMD EPYC", disturbance=0.25)
+    with open_store(url) as store:
+        record(store.engine, [timed])
+        assert recorded(store.engine, ["a1", "b2"]) == {"a1": run, "b2": timed}
+
+
+@pytest.mark.parametrize("name", ["processor", "timed", "Disturbance"])
+def test_a_parameter_with_the_name_of_an_added_column_is_told(url: str, name: str) -> None:
+    with open_store(url) as store, store.engine.begin() as connection:
+        connection.execute(
+            text("insert into training_columns values (:name, 'parameter', 'word', 0)"),
+            {"name": name},
+        )
+    with pytest.raises(StoreError, match=f"has a parameter called {name}, which is by now"):
+        open_store(url).__enter__()
 
 
 def test_a_copy_of_before_is_kept(

@@ -19,7 +19,7 @@ COLUMNS = {
     "grid_cells": "experiment model stage learning_rate batch_size alpha mean_accuracy "
     "std_accuracy runs state dead",
     "model_results": "experiment model parameters learning_rate batch_size alpha mean_accuracy "
-    "std_accuracy mean_train_seconds std_train_seconds reruns",
+    "std_accuracy mean_train_seconds std_train_seconds reruns timed",
 }
 """What users rely on."""
 

@@ -3,6 +3,7 @@
 import itertools
 import statistics
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 from sqlalchemy import text
 
-from storage.queries import best_cell, best_params, grid_cells, model_results, ranked_cells
+from storage.queries import (
+    best_cell,
+    best_params,
+    grid_cells,
+    model_results,
+    ranked_cells,
+    reruns,
+)
 from storage.store import Store, open_store
 
 FAIL, PRUNED, RUNNING = TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING
@@ -169,6 +177,55 @@ def test_results_of_reruns(store: Store, search: Callable[..., Any]) -> None:
     assert both.deviation == pytest.approx(statistics.stdev([0.85, 0.87]))
     assert both.mean_seconds == pytest.approx(7.875)
     assert both.deviation_seconds == pytest.approx(statistics.stdev([7.5, 8.25]))
+
+
+def disturbed_reruns(search: Any, *disturbed: bool | None) -> None:
+    """Add a rerun for each, of 1, 2, 3 ... seconds; None: nobody knows."""
+    study = search(name="paper/AuxMLP/rerun")
+    for seed, is_disturbed in enumerate(disturbed):
+        more = {} if is_disturbed is None else {"disturbed": is_disturbed}
+        study.add(1e-3, 8, 0.5, seed=seed, value=0.5, train_seconds=seed + 1.0, **more)
+
+
+def rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 6)
+
+
+@pytest.mark.parametrize(
+    ("disturbed", "mean", "deviation", "timed"),
+    [
+        ((False, True, False, False, None), 3.25, 1.707825, 4),
+        ((True, True, False, False), 3.5, 0.707107, 2),
+        ((True, True), None, None, 0),
+    ],
+)
+def test_means_of_seconds_are_over_undisturbed_reruns(
+    store: Store,
+    search: Callable[..., Any],
+    disturbed: tuple[bool | None, ...],
+    mean: float | None,
+    deviation: float | None,
+    timed: int,
+) -> None:
+    disturbed_reruns(partial(search, store), *disturbed)
+    with store.engine.connect() as connection:
+        query = "select mean_train_seconds, std_train_seconds, reruns, timed from model_results"
+        row = connection.execute(text(query)).one()
+    assert tuple(map(rounded, row)) == (mean, deviation, len(disturbed), timed)
+    (result,) = model_results(store.engine)
+    assert (result.timed, result.disturbed) == (timed, disturbed.count(True))
+    assert result.unknown == disturbed.count(None)
+    # What people are shown is no mean of two timings out of four.
+    shown = (mean, deviation) if timed >= 3 else (None, None)
+    assert (rounded(result.mean_seconds), rounded(result.deviation_seconds)) == shown
+    assert [rerun.disturbed for rerun in reruns(store.engine)] == list(disturbed)
+
+
+def test_few_timings_are_shown_where_none_was_disturbed(
+    store: Store, search: Callable[..., Any]
+) -> None:
+    disturbed_reruns(partial(search, store), False, None)
+    assert model_results(store.engine)[0].mean_seconds == 1.5
 
 
 def test_words_show_as_words_and_other_objectives_as_other_columns(

@@ -17,6 +17,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.trial import create_trial
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 import studies
@@ -99,14 +100,15 @@ def test_the_table_has_ours_beside_what_is_published(several: str) -> None:
         "toy tree 0.001 8 - 0.7500 0.875 ± 0.000 0.813 ± 0.006 10.50 ± 0.71 8.4 ± 0.4",
         "toy machine 0.1 - rbf 0.6250",
     ]
-    assert [row.split()[0] for row in rows[4:]] == ["Watch:", "Query:"]
+    assert rows[4] == "Not known whether other programs disturbed them: timings of forest and tree."
+    assert [row.split()[0] for row in rows[5:]] == ["Watch:", "Query:"]
 
 
 def test_the_table_has_no_more_than_what_is_asked_for(several: str) -> None:
     header, machine, *_ = ask(several, "machine").splitlines()
     assert header.split() == ["model", "rate", "kernel", "searched", "accuracy", "seconds"]
     assert machine.split() == ["machine", "0.1", "rbf", "0.6250"]
-    assert len(ask(several, "--experiment", "toy").splitlines()) == 1 + 2 + 2
+    assert len(ask(several, "--experiment", "toy").splitlines()) == 1 + 2 + 1 + 2
 
 
 @pytest.mark.parametrize("format", ["table", "json"])
@@ -156,10 +158,48 @@ def test_json_has_winners_and_results(several: str) -> None:
     assert tree["result"] == {
         "experiment": "toy", "model": "tree", "parameters": 1234, "rate": 0.001, "depth": 8,
         "kernel": None, "mean_accuracy": 0.875, "std_accuracy": 0.0, "mean_train_seconds": 10.5,
-        "std_train_seconds": pytest.approx(0.5**0.5), "reruns": 2,
+        "std_train_seconds": pytest.approx(0.5**0.5), "reruns": 2, "timed": 2,
     }  # fmt: skip
     (forest,) = json.loads(ask(several, "--format", "json", "--experiment", "table-1"))
     assert (forest["mean_accuracy"], forest["runs"], forest["result"]["reruns"]) == (None, 0, 2)
+
+
+def test_seconds_of_too_few_undisturbed_timings_are_not_shown(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with open_store(url) as store:
+        declare(store.engine, GRID, "accuracy")
+        for model, disturbed in (("tree", 2), ("machine", 1)):
+            trials = [({**TREE, "seed": seed}, 0.875, float(seed)) for seed in range(4)]
+            write(store, f"toy/{model}/rerun", trials, models=MODELS)
+            optuna_trials = store.optuna.get_all_trials(
+                store.optuna.get_study_id_from_name(f"toy/{model}/rerun")
+            )
+            for trial in optuna_trials:
+                set_attribute(store, trial._trial_id, "disturbed", trial.number < disturbed)
+    lines = [" ".join(line.split()) for line in ask(url).splitlines()]
+    assert lines[1:3] == [
+        "tree 0.001 8 0.875 ± 0.000 2 of 4 undisturbed",
+        "machine 0.001 8 0.875 ± 0.000 2.00 ± 1.00",
+    ]
+    assert " ".join(lines[3:-2]) == (
+        "No seconds are shown of tree: other programs used the processors during the timings, and "
+        "fewer than 3 were undisturbed. Seconds are means of undisturbed timings; left out, as "
+        "other programs used the processors, are 1 of 4 (machine)."
+    )
+    tree, machine = (winner["result"] for winner in json.loads(ask(url, "--format", "json")))
+    assert (tree["mean_train_seconds"], tree["reruns"], tree["timed"]) == (None, 4, 2)
+    assert (machine["mean_train_seconds"], machine["timed"]) == (2.0, 3)
+
+
+def set_attribute(store: Store, trial: int, key: str, value: Any) -> None:
+    """Set an attribute of a finished trial, which Optuna refuses."""
+    with store.engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into trial_user_attributes (trial_id, key, value_json) values (:t, :k, :v)"
+            ),
+            {"t": trial, "k": key, "v": json.dumps(value)},
+        )
 
 
 def test_a_store_without_results_is_no_error(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ MODELS = [
     DrawnModel(
         ModelResult("paper", model, "accuracy", 72268, {"learning_rate": 1e-3, "batch_size": 8},
                     known.mean + 0.01, 0.012, (known.seconds or 0) / 10, (known.seconds or 0) / 99,
-                    10),
+                    10, 10, 0, 0),
         asdict(known), PAPER.factors[model],
     )
     for model, known in PAPER.published.items()

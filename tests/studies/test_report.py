@@ -16,10 +16,13 @@ import studies
 from storage.reader import open_reader
 from storage.store import open_store
 from storage.trainings import record, training_runs
+from studies.display.words import timing_remarks
 from studies.experiment.study import grid_study
 from studies.report import __main__ as command
 from studies.report.choice import asked_for, headline, model_runs
-from studies.report.headline import headline_table, is_restless
+from studies.report.contrasts import Contrast
+from studies.report.headline import headline_section, headline_table, is_restless
+from studies.report.page import Pictures
 from studies.report.published import beyond_noise, is_far
 from studies.report.runs import ModelRun
 from studies.report.searches import dead_trainings, values_on_test
@@ -146,6 +149,38 @@ def test_marks_are_for_what_is_beyond_noise_far_or_restless(url: str) -> None:
     assert is_restless(one)
 
 
+def test_seconds_of_disturbed_timings_are_neither_shown_nor_compared(
+    tmp_path: Path, no_pictures: None
+) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with open_store(url) as store:
+        filled = Filled(store)
+        filled.model("MLP", around(0.8), disturbed=(True, False, True, False))
+        filled.model("SiameseMLP", around(0.83), disturbed=(False, True, False, False))
+        filled.model("AuxMLP", around(0.85), seconds=2.15, disturbed=(False,))
+    runs = headline(model_runs(open_reader(url)))
+    few, enough, unknown = runs.values()
+    assert [run.result.mean_seconds for run in runs.values()] == [
+        None, pytest.approx((1.0 + 1.2 + 1.3) / 3), pytest.approx(2.3)
+    ]  # fmt: skip
+    assert "| 2 of 4 undisturbed |" in headline_table(runs)
+    assert Contrast("few", (few, unknown)).seconds is None
+    assert Contrast("few", (few, unknown)).seconds_p is None
+    ratio = Contrast("enough", (enough, unknown)).seconds
+    assert ratio is not None
+    # By the seeds of undisturbed timings alone.
+    assert ratio.value == pytest.approx((2.15 + 2.35 + 2.45) / (1.0 + 1.2 + 1.3))
+    remarks = timing_remarks([run.result for run in runs.values()])
+    assert [remark.partition(":")[0] for remark in remarks] == [
+        "No seconds are shown of MLP",
+        "Seconds are means of undisturbed timings; left out, as other programs used the "
+        "processors, are 1 of 4 (SiameseMLP).",
+        "Not known whether other programs disturbed them",
+    ]
+    section = list(headline_section(runs, "accuracy", Pictures()))
+    assert set(remarks) <= set(section)
+
+
 def test_the_published_settings_are_those_of_reruns_where_there_are_any(text: str) -> None:
     """Else the nearest cell of the search stands for them."""
     section = text.split("## At the published settings")[1].split("\n## ")[0]
@@ -256,7 +291,8 @@ def test_all_trainings_are_in_the_table(written: Path) -> None:
     assert header == [
         "fingerprint", "model", "learning_rate", "batch_size", "alpha", "seed", "epochs",
         "auxiliary", "data", "status", "accuracy", "validation_accuracy", "train_seconds",
-        "cpu_seconds", "threads", "loss_curve", "host", "started_at", "rerun_of", "check",
+        "cpu_seconds", "threads", "loss_curve", "host", "started_at", "processor",
+        "disturbance", "rerun_of", "check",
     ]  # fmt: skip
     trainings = [dict(zip(header, row, strict=True)) for row in rows]
     reruns = [run["rerun_of"] for run in trainings if run["rerun_of"]]

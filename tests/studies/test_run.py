@@ -267,7 +267,7 @@ def test_options_reach_the_experiment_and_name_it(
         run.main(["Tree", "Forest", "Tree", *defined(tmp_path, source), *arguments.split()])
     assert ended.value.code == 1
     ((experiment, models),) = asked
-    assert (experiment.name, models) == (name, ["Forest", "Tree"])
+    assert (experiment.name, models) == (name, ["Tree", "Forest"])
     assert experiment.repeats == (10 if "--repeats 10" in arguments else 5)
 
 

@@ -92,9 +92,13 @@ class Filled:
         declare(self.store.engine, self.experiment.grid, self.experiment.objective)
 
     def model(
-        self, model: str, values: Sequence[float], seconds: float = 1.0, stop: str = ""
-    ) -> None:
-        """Write the chain of a model, up to before the stage `stop`; the reruns' values."""
+        self, model: str, values: Sequence[float], seconds: float = 1.0, stop: str = "",
+        disturbed: Sequence[bool] = (),
+    ) -> None:  # fmt: skip
+        """Write the chain of a model, up to before the stage `stop`; the reruns' values.
+
+        `disturbed` tells of its first reruns; of the others nobody knows.
+        """
         won: Mapping[str, Value] | None = None
         for stage in chain(self.experiment, model):
             if stage == stop:
@@ -104,7 +108,8 @@ class Filled:
             for place, chosen in enumerate(product(*grid.grid.values())):
                 parameters = dict(zip(grid.grid, chosen, strict=True))
                 if grid.is_rerun:
-                    self._rerun(study, grid, parameters, values[place], seconds + place / 10)
+                    known = {"disturbed": disturbed[place]} if place < len(disturbed) else {}
+                    self._rerun(study, grid, parameters, values[place], seconds + place / 10, known)
                 else:
                     self._cell(study, grid, parameters, place)
             won = {
@@ -153,11 +158,11 @@ class Filled:
 
     def _rerun(
         self, study: optuna.Study, grid: GridStudy, parameters: dict[str, Value], value: float,
-        seconds: float,
+        seconds: float, known: Mapping[str, bool],
     ) -> None:  # fmt: skip
         run = self.training(grid, parameters, int(parameters["seed"]), value)
         record(self.store.engine, [run])
-        attributes = {"train_seconds": seconds, "fingerprint": run.fingerprint}
+        attributes = {"train_seconds": seconds, "fingerprint": run.fingerprint, **known}
         self._add(study, grid, parameters, value, [0.7, 0.6], attributes)
 
     def training(

@@ -30,7 +30,7 @@ CELL = GridCell(
     "toy", "tree", "size", {"depth": 4, "kernel": "rbf", "rate": 0.0}, 0.85, 0.01, 10, "COMPLETE",
     dead=0, number=3,
 )  # fmt: skip
-RESULT = ModelResult("toy", "tree", "accuracy", 66302, WINNER, 0.86, 0.011, 0.5, 0.02, 10)
+RESULT = ModelResult("toy", "tree", "accuracy", 66302, WINNER, 0.86, 0.011, 0.5, 0.02, 10, 10, 0, 0)
 
 
 def cell(state: str = "COMPLETE", dead: int | None = 0, **parameters: Any) -> GridCell:
@@ -157,6 +157,20 @@ def test_reruns_show_objective_and_seconds_beside_what_is_published() -> None:
     assert "so far" not in text and "guessing" not in text
     text = of_reruns(RESULT, dead=1)
     assert "1 training ended no better than guessing (accuracy up to 0.6): the mean" in text
+
+
+def test_disturbed_timings_are_told_instead_of_a_mean_of_few() -> None:
+    few = dataclasses.replace(RESULT, timed=2, disturbed=8).believable()
+    text = of_reruns(few)
+    assert "| seconds per training | 2 of 10 undisturbed | 7.3 ± 0.4 |" in text
+    assert text.endswith(
+        "No seconds are shown of tree: other programs used the processors during the timings, and "
+        "fewer than 3 were undisturbed."
+    )
+    enough = dataclasses.replace(RESULT, timed=3, disturbed=7).believable()
+    text = of_reruns(enough)
+    assert "| seconds per training | 0.50 ± 0.02 |" in text
+    assert text.endswith("left out, as other programs used the processors, are 7 of 10 (tree).")
 
 
 def test_reruns_compare_the_models_in_their_order() -> None:

@@ -81,7 +81,9 @@ def state(study: optuna.Study, folder: Path) -> tuple[object, object]:
 
 def complete(store: Store, study: optuna.Study, folder: Path, grid: GridStudy = GRID) -> None:
     # As each run does it, with a board of its own.
-    Board(store, folder).complete(grid, study)
+    with Board(store, folder) as board:
+        board.complete(grid, study)
+        board.finish()
 
 
 def test_a_running_study_has_a_note_that_follows_it(

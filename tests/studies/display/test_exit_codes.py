@@ -138,6 +138,52 @@ def test_a_second_signal_ends_it_at_once(second: int, word: str) -> None:
     assert done.stderr == f"\n{word}: the same command goes on from here\n"
 
 
+def test_two_signals_that_come_as_one_end_it_at_once() -> None:
+    """As they do while the main thread is in code that is not Python's."""
+    code = (
+        "import hashlib, os, subprocess\n"
+        "from studies.display.exit_codes import exit_codes, interruptible\n"
+        "with exit_codes(), interruptible():\n"
+        "    try:\n"
+        "        term = f'sleep 0.2; kill -TERM {os.getpid()};'\n"
+        "        subprocess.Popen(['sh', '-c', term + term])\n"
+        "        hashlib.pbkdf2_hmac('sha256', b'', b'', 20_000_000)\n"
+        "    finally:\n"
+        "        print('went on')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (143, ""), done
+
+
+def test_a_command_that_cannot_end_in_good_order_ends_all_the_same() -> None:
+    code = (
+        "import signal, time\n"
+        "from studies.display import exit_codes\n"
+        "exit_codes.PATIENCE = 0.5\n"
+        "with exit_codes.exit_codes(), exit_codes.interruptible():\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "    finally:\n"
+        "        time.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(Path(studies.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 143
+    assert done.stderr == "\nterminated: the same command goes on from here\n"
+
+
 @pytest.mark.parametrize(
     ("number", "kind"), [(signal.SIGINT, Interrupted), (signal.SIGTERM, Terminated)]
 )

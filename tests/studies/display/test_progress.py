@@ -8,8 +8,10 @@ from typing import Any
 import optuna
 import pytest
 from rich.console import Console
+from sqlalchemy import create_engine
 
 from storage.trainings import TrainingRun
+from storage.trials import OpenTrial
 from studies.display import progress, time_left
 from studies.display.progress import Progress
 from studies.display.time_left import TimeLeft
@@ -51,7 +53,8 @@ class Replay:
         seconds: float | None = None, given_up: str | None = None,
     ) -> None:  # fmt: skip
         """A cell is asked, trained and told; the first `known` of its trainings are recorded."""
-        trial = self.grid.ask(self.study, next(self.cells))
+        cell = next(self.cells)
+        trial = OpenTrial(create_engine("sqlite://"), cell, cell, self.grid.parameters(cell))
         runs = {seed: run_of(seed, value) for seed, value in enumerate(values)}
         recorded = {seed: run for seed, run in runs.items() if seed < known}
         running = RunningTrial(self.of, trial, {seed: str(seed) for seed in (0, 1)}, recorded, list)
@@ -183,11 +186,11 @@ def test_a_small_terminal_shows_the_stages_that_fit(shown: io.StringIO) -> None:
     assert "2/40" in frame and " left" in frame and "best 0.6250" in frame
 
 
-def test_a_cluster_without_workers_is_told_once(shown: io.StringIO) -> None:
+def test_what_a_run_waits_for_is_told_once_each_time(shown: io.StringIO) -> None:
     display = Progress(Console(file=shown), {})
-    for waits in (True, True, False, True):
-        display.waits_for_workers(waits)
-    assert shown.getvalue().count("waits until one joins") == 2
+    for reason in ("It waits.", "It waits.", None, "It waits."):
+        display.waits(reason)
+    assert shown.getvalue().splitlines() == ["It waits."] * 2
 
 
 def test_workers_that_do_not_train_are_told_once_for_each_reason(shown: io.StringIO) -> None:
@@ -220,36 +223,36 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_what_is_not_known_is_not_guessed(clock: Clock) -> None:
     times = TimeLeft({"first": None, "second": None})
     times.begin("first", None)
-    assert times.text(40) == "time not known yet"
+    assert times.text() == "time not known yet"
     clock.now = 20.0
-    times.trained(4, None)
-    # By the pace of the run itself.
-    assert times.text(36) == "3 min left of this stage"
+    times.trained("first", 4, 36, 5.0)
+    assert times.text() == "at least 3 min left"
     times.begin("second", 60.0)
-    assert times.text(10) == "60 s left"
+    assert times.text() == "4 min left"
 
 
 def test_the_time_left_is_that_of_all_studies(clock: Clock) -> None:
     times = TimeLeft({"first": 30.0, "second": 25.0})
     times.begin("first", None)
-    assert times.text(3) == "55 s left"
+    assert times.text() == "55 s left"
     clock.now = 20.0
-    times.trained(2, 10.0)
-    assert times.text(1) == "35 s left"
-    times.drop(1, 10.0)
-    assert times.text(0) == "25 s left"
+    times.trained("first", 2, 1, 10.0)
+    assert times.text() == "35 s left"
+    times.drop("first", 1, 10.0)
+    assert times.text() == "25 s left"
     times.begin("second", 5.0)
-    assert times.text(1) == "5 s left"
+    assert times.text() == "5 s left"
 
 
 def test_the_runs_own_pace_corrects_what_was_expected(clock: Clock) -> None:
     times = TimeLeft({"first": 100.0, "second": 10.0})
     times.begin("first", None)
     clock.now = 80.0
-    times.trained(4, 10.0)
-    assert times.text(6) == "2 min left", "(100 - 40 + 10) * 2"
     times.begin("second", None)
-    assert times.text(1) == "20 s left"
+    times.trained("first", 4, 6, 10.0)
+    assert times.text() == "2 min left", "(100 - 40 + 10) * 2"
+    times.drop("first", 6, 10.0)
+    assert times.text() == "20 s left"
 
 
 def test_nothing_is_left_at_the_end(shown: io.StringIO) -> None:

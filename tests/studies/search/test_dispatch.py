@@ -6,10 +6,14 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import create_trial
 
+from storage.hosts import unshared
 from studies.experiment.study import grid_study
 from studies.paper import experiment as paper
-from studies.search.dispatch import Dispatch, Work, cut_into_jobs
+from studies.search.dispatch import Dispatch
+from studies.search.jobs import cut_into_jobs
+from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
+from studies.workers.hosts import Host
 from studies.workers.job import ALL_CORES, Job
 
 SEEDS = range(10)
@@ -60,10 +64,10 @@ class Refusing:
     def __init__(self) -> None:
         self.submitted: list[Job] = []
 
-    def threads(self) -> int:
-        return 2
+    def hosts(self) -> list[Host]:
+        return [Host("here", 1)]
 
-    def submit(self, _: object, deadline: float, job: Job, same_worker: bool) -> int:
+    def submit(self, host: str, _: object, deadline: float, job: Job) -> int:
         self.submitted.append(job)
         return len(self.submitted)
 
@@ -74,9 +78,12 @@ class Refusing:
 
 def test_a_job_that_a_worker_refuses_is_sent_again() -> None:
     jobs = jobs_of("SiameseCNN", "lr-batch", {"learning_rate": 1e-3, "batch_size": 8})
-    cluster, durations = Refusing(), SimpleNamespace(deadline=lambda *_: 60.0)
-    works = (Work(SimpleNamespace(), job) for job in jobs)
-    dispatch = Dispatch(cluster, durations, works, one_by_one=True)
+    cluster = Refusing()
+    durations = SimpleNamespace(deadline=lambda *_: 60.0, of=lambda *_: 60.0)
+    round = Round(grid_study(paper(), "SiameseCNN", "lr-batch", None), None, 1, True)
+    round.works = (Work(round, SimpleNamespace(), job) for job in jobs)
+    chains = [Chain(iter([round]))]
+    dispatch = Dispatch(cluster, durations, unshared(), chains, before_rerun=lambda: None)
     ended = []
     while dispatch.fill():
         ended += dispatch.ended(seconds=0.0)

@@ -10,14 +10,17 @@ from typing import Any
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from storage.queries import model_results
 from storage.reader import open_reader
-from storage.trainings import Value, recorded
+from storage.trainings import TrainingRun, Value, recorded, training_runs
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
 from studies.search.chain import open_study
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
-from studies.workers.job import cores
+from studies.workers.job import Job, cores
+from studies.workers.processor import processor
 from tests.support.runs import DATA, Runs
 from tests.support.standin import StandIn, accuracy
 
@@ -38,7 +41,7 @@ def run(
     """Run one study; what failed, and its trials."""
     with runs.driver(grid.experiment, cluster) as driver:
         study = open_study(driver, grid)
-        driver.run(grid, study)
+        driver.run([driver.rounds(grid, study)])
         return driver.failed, study.get_trials()
 
 
@@ -67,6 +70,43 @@ def test_as_many_trainings_go_into_a_job_as_are_faster_together(
 def test_the_longest_trainings_go_first(runs: Runs, standin: StandIn) -> None:
     _, trials = run(runs, four_cells(standin, "MLP", 2))
     assert [trial.params["batch_size"] for trial in trials] == [8, 8, 16, 16]
+
+
+def test_a_rerun_that_stays_disturbed_is_kept_and_marked(
+    runs: Runs, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = {10: 0.5, 11: 0.01, 12: None, 13: 0.02, 14: 0.0}
+    take = RunningTrial.take
+
+    def measured(trial: RunningTrial, job: Job, reports: Any, data: Any) -> list[TrainingRun]:
+        known = {"disturbance": shares[job.seeds[0]], "processor": "AMD EPYC"}
+        return take(trial, job, [{**report, **known} for report in reports], data)
+
+    monkeypatch.setattr(RunningTrial, "take", measured)
+    reruns = four_cells(
+        standin, "MLP", 2, "rerun", learning_rate=(1e-3,), batch_size=(8,), seed=tuple(shares)
+    )
+    failed, trials = run(runs, reruns)
+    assert failed == []
+    marks = {trial.params["seed"]: trial.user_attrs.get("disturbed") for trial in trials}
+    assert marks == {10: True, 11: False, 12: None, 13: False, 14: False}
+    reader = open_reader(runs.url)
+    (result,) = model_results(reader)
+    stored = {row.seed: (row.disturbance, row.processor) for row in training_runs(reader)}
+    assert stored == {seed: (share, "AMD EPYC") for seed, share in shares.items()}
+    # The stand-in takes a second more than its seed.
+    assert (result.mean_seconds, result.reruns, result.timed) == (13.5, 5, 4)
+    assert result.mean == pytest.approx(sum(trial.value or 0.0 for trial in trials) / 5)
+
+
+def test_a_worker_tells_its_processor_and_nothing_of_a_moment(runs: Runs, standin: StandIn) -> None:
+    reruns = four_cells(
+        standin, "MLP", 2, "rerun", learning_rate=(1e-3,), batch_size=(8,), seed=(10,)
+    )
+    _, (trial,) = run(runs, reruns)
+    (row,) = training_runs(open_reader(runs.url))
+    assert (row.processor, row.disturbance) == (processor(), None)
+    assert "disturbed" not in trial.user_attrs
 
 
 def test_reruns_go_one_by_one_with_all_cores(runs: Runs, standin: StandIn) -> None:

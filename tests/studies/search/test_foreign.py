@@ -18,7 +18,8 @@ from storage.reader import open_reader
 from storage.store import Store, open_store
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
-from studies.search.chain import check_protocol, run_chain
+from studies.search.chain import run_chains
+from studies.search.protocol import check_protocol
 from studies.workers.cluster import Cluster
 from tests.support.runs import DATA, Runs
 from tests.support.standin import StandIn, narrow
@@ -119,7 +120,7 @@ def run(runs: Runs, experiment: Experiment, **deeds: Callable[[Study], None]) ->
     cluster = Busybody(runs, experiment, {names[stage]: deed for stage, deed in deeds.items()})
     with runs.driver(experiment, cluster) as driver:
         try:
-            run_chain(driver, experiment, "MLP")
+            run_chains(driver, experiment, ["MLP"])
         finally:
             assert not cluster.deeds
         assert driver.failed == []

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna import Study
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import TrialState, create_trial
 
 from storage.store import Store
 from storage.trainings import Value
+from storage.trials import OpenTrial, Outcome
+from studies.display.errors import UsageError
 from studies.search.grid_sampler import FINAL_ERROR, Grid, fail_unfinished, is_ours
 
 SPACE: dict[str, tuple[Value, ...]] = {
@@ -47,19 +49,23 @@ def steps(parameters: Mapping[str, Any]) -> float:
     return 1 / parameters["batch_size"]
 
 
-def ask(study: Study) -> optuna.Trial:
-    """A trial for the first free cell."""
-    return grid_of(study).ask(study, free(study)[0])
+def ask(study: Study, cell: int | None = None) -> OpenTrial:
+    """A trial for a cell, the first free one if none is given."""
+    engine = study._storage._backend.engine  # type: ignore[attr-defined]
+    cell = free(study)[0] if cell is None else cell
+    return grid_of(study).ask(engine, study, cell, {"place": 0})
 
 
-def tell(study: Study, trial: optuna.Trial, value: float = 0.5) -> None:
+def tell(trial: OpenTrial, value: float = 0.5) -> None:
     """Complete a trial as a driver does."""
-    trial.set_user_attr("place", 0)
-    trial.set_user_attr("score", value)
-    study.tell(trial, value)
+    trial.end(Outcome(TrialState.COMPLETE, value, {"score": value}))
 
 
-def cell_of(trial: optuna.Trial) -> tuple[Value, ...]:
+def fail(trial: OpenTrial, **attributes: str) -> None:
+    trial.end(Outcome(TrialState.FAIL, None, attributes))
+
+
+def cell_of(trial: OpenTrial) -> tuple[Value, ...]:
     return tuple(trial.params[name] for name in SPACE)
 
 
@@ -70,12 +76,11 @@ def completed(study: Study) -> list[tuple[Value, ...]]:
     ]
 
 
-def test_the_last_tell_is_like_any_other(store: Store) -> None:
-    """Optuna's own sampler stops the study here, which raises outside `optimize`."""
+def test_every_cell_is_handed_out_once(store: Store) -> None:
     study = study_on(store.optuna)
     assert len(grid_of(study)) == len(CELLS) == len(free(study))
     for _ in CELLS:
-        tell(study, ask(study))
+        tell(ask(study))
     assert sorted(completed(study)) == sorted(CELLS)
     assert free(study) == []
 
@@ -86,7 +91,7 @@ def test_the_longest_trainings_come_first(store: Store) -> None:
     while free(study):
         trial = ask(study)
         sizes.append(trial.params["batch_size"])
-        tell(study, trial)
+        tell(trial)
     assert sizes == [8] * 4 + [16] * 4 + [32] * 4
 
 
@@ -100,35 +105,26 @@ def test_a_running_trial_has_its_cell_for_itself(store: Store) -> None:
 def test_a_failed_trial_frees_its_cell_but_not_one_with_a_final_error(store: Store) -> None:
     study = study_on(store.optuna)
     failed, hopeless = ask(study), ask(study)
-    hopeless.set_user_attr(FINAL_ERROR, "diverged: 1 of 10 trainings")
-    for trial in (failed, hopeless):
-        study.tell(trial, state=TrialState.FAIL)
+    fail(failed)
+    fail(hopeless, **{FINAL_ERROR: "diverged: 1 of 10 trainings"})
     left = [grid_of(study).cells()[cell] for cell in free(study)]
     assert len(left) == len(CELLS) - 1
     assert failed.params in left
     assert hopeless.params not in left
 
 
-def test_nan_frees_the_cell(store: Store) -> None:
-    study = study_on(store.optuna)
-    with pytest.warns(UserWarning, match="nan"):
-        study.tell(ask(study), float("nan"))
-    assert len(free(study)) == len(CELLS)
-
-
 def test_trials_of_a_killed_driver_are_failed_and_asked_again(store: Store) -> None:
     study = study_on(store.optuna)
-    tell(study, ask(study))
+    tell(ask(study))
     ask(study)
-    # Killed before the first parameter was drawn, and before the cell was noted.
-    study.ask()
+    # As older versions left them: killed before the first parameter was drawn.
     store.optuna.create_new_trial(study._study_id)
     study.enqueue_trial({"learning_rate": 5e-3})
     resumed = study_on(store.optuna)
-    assert fail_unfinished(resumed) == 4
+    assert fail_unfinished(resumed) == 3
     assert fail_unfinished(resumed) == 0
     while free(resumed):
-        tell(resumed, ask(resumed))
+        tell(ask(resumed))
     assert sorted(completed(resumed)) == sorted(CELLS)
     assert not resumed.get_trials(states=(TrialState.RUNNING, TrialState.WAITING))
 
@@ -140,9 +136,7 @@ def test_waiting_trials_are_not_handed_out_and_foreign_ones_take_no_cell(store: 
     study.enqueue_trial({**wanted, "batch_size": 9})
     drawn_from = grid_of(study)._distributions
     study.add_trial(create_trial(params=wanted, distributions=drawn_from, value=0.99))
-    told = ask(study)
-    told.set_user_attr("place", 0)
-    study.tell(told, 0.99)
+    study.tell(ask(study).number, 0.99)
     plain = optuna.load_study(
         study_name=study.study_name, storage=store.optuna,
         sampler=optuna.samplers.GridSampler(SPACE, seed=0),
@@ -152,9 +146,9 @@ def test_waiting_trials_are_not_handed_out_and_foreign_ones_take_no_cell(store: 
     study.enqueue_trial({**wanted, "batch_size": 9})
     while free(study):
         cell = free(study)[0]
-        trial = grid_of(study).ask(study, cell)
+        trial = ask(study, cell)
         assert trial.params == grid_of(study).cells()[cell]
-        tell(study, trial)
+        tell(trial)
     assert sorted(cell_of(trial) for trial in ours_of(study)) == sorted(CELLS)
 
 
@@ -163,8 +157,9 @@ def ours_of(study: Study) -> list[Any]:
 
 
 def test_parameters_are_numbers_that_sql_can_read_or_words(store: Store) -> None:
-    trial = ask(study_on(store.optuna))
-    assert trial.distributions == {
+    study = study_on(store.optuna)
+    ask(study)
+    assert study.trials[0].distributions == {
         "learning_rate": FloatDistribution(1e-3, 5e-3),
         "batch_size": IntDistribution(8, 32),
         "optimizer": CategoricalDistribution(("sgd", "adam")),
@@ -175,35 +170,53 @@ def test_parameters_are_numbers_that_sql_can_read_or_words(store: Store) -> None
 ACTIONS = ("ask", "tell", "fail", "give up", "give up and crash", "crash")
 
 
-@settings(deadline=None)  # a busy machine is no failure
-@given(st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5))))
-def test_every_cell_is_completed_once_whatever_happens(history: list[tuple[str, int]]) -> None:
-    storage = InMemoryStorage()
-    study = study_on(storage)
-    running: list[optuna.Trial] = []
+@pytest.fixture(scope="module")
+def in_memory() -> RDBStorage:
+    return RDBStorage("sqlite://")
+
+
+@settings(deadline=None, max_examples=40)  # a busy machine is no failure
+@given(history=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5))))
+def test_every_cell_is_completed_once_whatever_happens(
+    in_memory: RDBStorage, history: list[tuple[str, int]]
+) -> None:
+    for study_name in optuna.get_all_study_names(in_memory):
+        optuna.delete_study(study_name=study_name, storage=in_memory)
+    study = study_on(in_memory)
+    running: list[OpenTrial] = []
     hopeless: list[tuple[Value, ...]] = []
     for action, which in history:
         left = free(study)
         if action == "ask" and left:
-            running.append(grid_of(study).ask(study, left[which % len(left)]))
+            running.append(ask(study, left[which % len(left)]))
         elif action in ("tell", "fail", "give up", "give up and crash") and running:
             trial = running.pop(which % len(running))
             if action == "tell":
-                tell(study, trial)
+                tell(trial)
                 continue
-            if action != "fail":
-                trial.set_user_attr(FINAL_ERROR, "diverged")
+            final = {} if action == "fail" else {FINAL_ERROR: "diverged"}
+            if final:
                 hopeless.append(cell_of(trial))
-            if action != "give up and crash":
-                study.tell(trial, state=TrialState.FAIL)
+            if action == "give up and crash":
+                study._storage.set_trial_user_attr(trial.trial_id, FINAL_ERROR, "diverged")
+            else:
+                fail(trial, **final)
         if "crash" in action:
             running.clear()
-            study = study_on(storage)
+            study = study_on(in_memory)
             fail_unfinished(study)
         under_way = [cell_of(trial) for trial in running]
         assert len(free(study)) + len(completed(study) + hopeless + under_way) == len(CELLS)
     for trial in running:
-        tell(study, trial)
+        tell(trial)
     while free(study):
-        tell(study, ask(study))
+        tell(ask(study))
     assert sorted(completed(study) + hopeless) == sorted(CELLS)
+
+
+def test_trials_with_another_kind_of_a_parameter_are_refused(store: Store) -> None:
+    study = study_on(store.optuna)
+    drawn_from = {"batch_size": FloatDistribution(8, 32)}
+    study.add_trial(create_trial(params={"batch_size": 8.0}, distributions=drawn_from, value=1.0))
+    with pytest.raises(UsageError, match="it has trials with another kind of batch_size"):
+        free(study)

@@ -87,7 +87,7 @@ def test_midway_and_after(runs: Runs, standin: StandIn, small: Experiment) -> No
 
     def first_stage(driver: Driver) -> None:
         grid = grid_study(small, "AuxMLP", "lr-batch", None)
-        driver.run(grid, open_study(driver, grid))
+        driver.run([driver.rounds(grid, open_study(driver, grid))])
         now(driver)
 
     runs.drive(small, now)
@@ -142,6 +142,23 @@ def test_times_are_learned_from_the_first_training_of_a_model(store: Store) -> N
     assert durations.of("CNN", at_16) is None
     own = Durations(store.engine, replace(paper(), deadline=5.0), workers=2)
     assert own.deadline("MLP", at_16, 10) == 5.0
+
+
+def test_the_latest_times_are_the_longest_of_late(store: Store) -> None:
+    """One that takes longer counts at once, and is forgotten by and by."""
+    durations = Durations(store.engine, paper(), workers=2)
+    at_16, at_8 = ({"learning_rate": 1e-3, "batch_size": size} for size in (16, 8))
+    assert durations.recent("MLP", at_16) is None
+    durations.learn("MLP", at_16, 1.0, 2.0, 1.0)
+    assert durations.recent("MLP", at_16) == 2.0
+    assert durations.recent("MLP", at_8) == 3.0
+    durations.learn("MLP", at_16, 10.0)
+    assert durations.recent("MLP", at_16) == 10.0
+    durations.learn("MLP", at_16, 1.0)
+    assert durations.recent("MLP", at_16) == pytest.approx(8.2)
+    for _ in range(50):
+        durations.learn("MLP", at_16, 1.0)
+    assert durations.recent("MLP", at_16) == pytest.approx(1.0, abs=0.01)
 
 
 def test_reruns_take_longer_as_nothing_trains_beside_them(store: Store) -> None:

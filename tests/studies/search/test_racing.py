@@ -19,7 +19,7 @@ from storage.store import open_store
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
 from studies.experiment.training import Parameters
-from studies.search.chain import run_chain
+from studies.search.chain import run_chains
 from studies.search.driver import Driver
 from studies.search.plan import plan
 from studies.search.trial import RunningTrial
@@ -96,7 +96,7 @@ def test_the_cells_that_were_given_up_are_not_left_to_do(runs: Runs, contest: Co
     def look(driver: Driver) -> None:
         plans = plan(driver.store.engine, experiment, ["MLP"], DATA.sha256, driver.durations)
         assert all(of_study.recorded == of_study.trainings for of_study in plans)
-        run_chain(driver, experiment, "MLP")
+        run_chains(driver, experiment, ["MLP"])
 
     runs.drive(experiment, look)
     assert contest.trained() == before

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> TrainingsPlugin:
 
 def outcome(plugin: TrainingsPlugin) -> tuple[Any, str | None]:
     """What becomes of a job, and why."""
-    plugin.setup(None)
+    plugin.setup(SimpleNamespace(address="tcp://a:1", log_event=lambda *_: None))
     return attempt(60.0, ASKED), asyncio.run(unfit("abc"))
 
 
