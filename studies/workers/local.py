@@ -27,6 +27,17 @@ LEAST_ADDRESSES = 1.5e9
 PATIENCE = 120.0
 """Seconds that a run waits for any worker at all."""
 
+CONFIG = {
+    # Else Dask closes a worker that is slow to start again.
+    "distributed.deploy.lost-worker-timeout": PATIENCE,
+    # Whatever runs beside a training that is timed disturbs it. By default Dask looks at its own
+    # loops every 20 ms and takes samples of its threads every 10.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.worker.profile.enabled": False,
+}
+"""What Dask is told in this process; its workers inherit it."""
+
 
 class LocalWorkers:
     """One single-threaded process each; whichever dies is replaced, also while it starts."""
@@ -95,8 +106,7 @@ spawn.get_preparation_data = _without_main
 
 
 def _cluster() -> LocalCluster:
-    # Else Dask closes a worker that is slow to start again.
-    dask.config.set({"distributed.deploy.lost-worker-timeout": PATIENCE})
+    dask.config.set(CONFIG)
     # Ctrl-C in a terminal reaches every process of the group: the driver ends its workers itself.
     # They inherit what is blocked here, also those that are started again later. The resource
     # tracker comes first, because it unblocks the signal in the thread that starts it.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.workers.disturbance import read
+from studies.workers.disturbance import SHARE, read
 from tests.support.terminal import Terminal
 
 RERUNS = 8
@@ -31,6 +31,10 @@ def burner() -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
+ATTEMPTS = 3
+"""A machine that others use may be faster or slower by more from one minute to the next."""
+
+
 def quiet_mean(folder: Path, cache: Path) -> float:
     """Return the mean seconds of reruns with nothing else at work."""
     folder.mkdir()
@@ -44,13 +48,27 @@ def quiet_mean(folder: Path, cache: Path) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(read() is None, reason="this system does not count what others take")
 @pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [])(0)) > 8, reason="many cores")
 def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -> None:
-    quiet = [quiet_mean(tmp_path / "before", cache)]
-    (tmp_path / "busy").mkdir()
-    with closing(Terminal(tmp_path / "busy", cache)) as terminal, burner() as burning:
+    quiet = quiet_mean(tmp_path / "quiet 0", cache)
+    compared = []
+    for attempt in range(1, ATTEMPTS + 1):
+        folder = tmp_path / f"busy {attempt}"
+        folder.mkdir()
+        mean = half_busy_mean(folder, cache)
+        before, quiet = quiet, quiet_mean(tmp_path / f"quiet {attempt}", cache)
+        # What a machine's own speed does meanwhile is none of theirs.
+        if (1 - WITHIN) * min(before, quiet) < mean < (1 + WITHIN) * max(before, quiet):
+            return
+        compared.append((before, mean, quiet))
+    raise AssertionError(f"seconds before, beside and after a process that burns: {compared}")
+
+
+def half_busy_mean(folder: Path, cache: Path) -> float:
+    """Return the mean seconds of reruns, a core burning for the first half of them."""
+    with closing(Terminal(folder, cache)) as terminal, burner() as burning:
         process = terminal.start("studies.run", *COMMAND)
 
         def recorded() -> int:
@@ -67,13 +85,12 @@ def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -
         assert process.returncode == 0, output
         ((mean, timed),) = terminal.query(RESULT)
         ((marked,),) = terminal.query(f"{MARKED}'true'")
-        query = "select train_seconds, disturbance from training_runs order by seed"
-        timings = terminal.query(query)
-        runs = terminal.query("select count(*), min(disturbance > 0.05) from training_runs")
-    quiet.append(quiet_mean(tmp_path / "after", cache))
-    assert marked >= RERUNS // 2 - 1, timings
-    assert runs[0][0] == timed + marked == RERUNS, timings
-    # What a machine's own speed does meanwhile is none of theirs.
-    assert (1 - WITHIN) * min(quiet) < mean < (1 + WITHIN) * max(quiet), (quiet, timings)
-    assert max(seconds for seconds, _ in timings) > 1.3 * max(quiet), "the core was not burned"
+        timings = terminal.query("select train_seconds, disturbance from training_runs")
+    disturbed = [seconds for seconds, share in timings if share > SHARE]
+    assert RERUNS // 2 - 1 <= marked == len(disturbed) == RERUNS - timed, timings
     assert f"{marked} of {RERUNS} (CNN)" in " ".join(output.split())
+    if timed < 3:
+        pytest.skip(f"the machine is not at rest: {timed} of {RERUNS} timings undisturbed")
+    undisturbed = [seconds for seconds, share in timings if share <= SHARE]
+    assert max(disturbed) > 1.3 * max(undisturbed), f"the core was not burned: {timings}"
+    return float(mean)
