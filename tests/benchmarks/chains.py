@@ -1,6 +1,6 @@
 """How busy a cluster is while twelve models are searched side by side.
 
-    python -m tests.benchmarks.chains [--seconds 120] [--threads 16 64 256]
+    python -m tests.benchmarks.chains [--seconds 300] [--threads 16 64 256]
 
 Stand-ins that sleep take the place of trainings: twelve models, two stages of 20 and 10 cells, ten
 repeats, one as long as the other in the proportions of docs/speed.md, scaled so that the searches
@@ -144,7 +144,7 @@ def measured(threads: int, seconds: float) -> tuple[float, int]:
 def main() -> None:
     """Measure with all numbers of threads."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.chains")
-    parser.add_argument("--seconds", type=float, default=120.0, help="if no worker ever waited")
+    parser.add_argument("--seconds", type=float, default=300.0, help="if no worker ever waited")
     parser.add_argument("--threads", type=int, nargs="+", default=[16, 64, 256])
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
