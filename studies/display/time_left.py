@@ -38,6 +38,9 @@ class TimeLeft:
             self._expected_done += trainings * seconds_each
             self._elapsed += now - self._last_trained
         self._last_trained = now
+        if missing <= 0:
+            # What was expected too much of it is not left.
+            self._left[study_name] = 0.0
 
     def drop(self, study_name: str, trainings: int, seconds_each: float) -> None:
         """Expect no more of trainings that nobody will do."""

@@ -260,3 +260,12 @@ def test_nothing_is_left_at_the_end(shown: io.StringIO) -> None:
     replay.progress.begin(SIZE, free=1)
     replay.cell(0.5, 0.5, seconds=1.0)
     assert shown.getvalue().endswith(" 0 s left\n")
+
+
+def test_a_study_that_took_less_than_expected_leaves_nothing(clock: Clock) -> None:
+    times = TimeLeft({"first": 100.0, "second": 25.0})
+    times.begin("first", None)
+    clock.now = 3.0
+    times.trained("first", 2, 1, 1.0)
+    times.trained("first", 1, 0, 1.0)
+    assert times.text() == "25 s left"
