@@ -18,6 +18,7 @@ COMMAND = ("CNN", "--search", "published", "--epochs", "8", "--reruns", str(RERU
 RESULT = "select mean_train_seconds, timed from model_results"
 MARKED = "select count(*) from trial_user_attributes where key = 'disturbed' and value_json = "
 WITHIN = 0.10
+ATTEMPTS = 3
 
 
 @contextmanager
@@ -31,43 +32,21 @@ def burner() -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-ATTEMPTS = 3
-"""A machine that others use may be faster or slower by more from one minute to the next."""
-
-
 def quiet_mean(folder: Path, cache: Path) -> float:
     """Return the mean seconds of reruns with nothing else at work."""
     folder.mkdir()
     with closing(Terminal(folder, cache)) as terminal:
         terminal.run("studies.run", *COMMAND)
         ((mean, timed),) = terminal.query(RESULT)
-    if timed < 3:
+    if timed < RERUNS:
         # Nothing that an installation could mend: other guests of its host are at work, too.
         pytest.skip(f"the machine is not at rest: {timed} of {RERUNS} timings undisturbed")
     return float(mean)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.skipif(read() is None, reason="this system does not count what others take")
-@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [])(0)) > 8, reason="many cores")
-def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -> None:
-    quiet = quiet_mean(tmp_path / "quiet 0", cache)
-    compared = []
-    for attempt in range(1, ATTEMPTS + 1):
-        folder = tmp_path / f"busy {attempt}"
-        folder.mkdir()
-        mean = half_busy_mean(folder, cache)
-        before, quiet = quiet, quiet_mean(tmp_path / f"quiet {attempt}", cache)
-        # What a machine's own speed does meanwhile is none of theirs.
-        if (1 - WITHIN) * min(before, quiet) < mean < (1 + WITHIN) * max(before, quiet):
-            return
-        compared.append((before, mean, quiet))
-    raise AssertionError(f"seconds before, beside and after a process that burns: {compared}")
-
-
 def half_busy_mean(folder: Path, cache: Path) -> float:
     """Return the mean seconds of reruns, a core burning for the first half of them."""
+    folder.mkdir()
     with closing(Terminal(folder, cache)) as terminal, burner() as burning:
         process = terminal.start("studies.run", *COMMAND)
 
@@ -86,11 +65,29 @@ def half_busy_mean(folder: Path, cache: Path) -> float:
         ((mean, timed),) = terminal.query(RESULT)
         ((marked,),) = terminal.query(f"{MARKED}'true'")
         timings = terminal.query("select train_seconds, disturbance from training_runs")
-    disturbed = [seconds for seconds, share in timings if share > SHARE]
-    assert RERUNS // 2 - 1 <= marked == len(disturbed) == RERUNS - timed, timings
+    assert marked == sum(share > SHARE for _, share in timings) == RERUNS - timed, timings
+    assert marked >= RERUNS // 2 - 1, timings
     if timed < 3:
         pytest.skip(f"the machine is not at rest: {timed} of {RERUNS} timings undisturbed")
     assert f"{marked} of {RERUNS} (CNN)" in " ".join(output.split())
-    undisturbed = [seconds for seconds, share in timings if share <= SHARE]
-    assert max(disturbed) > 1.3 * max(undisturbed), f"the core was not burned: {timings}"
     return float(mean)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(read() is None, reason="this system does not count what others take")
+@pytest.mark.skipif(len(getattr(os, "sched_getaffinity", lambda _: [])(0)) > 8, reason="many cores")
+def test_a_core_that_burns_for_half_of_the_reruns(tmp_path: Path, cache: Path) -> None:
+    after = quiet_mean(tmp_path / "quiet 0", cache)
+    wrong = []
+    for attempt in range(1, ATTEMPTS + 1):
+        before, mean = after, half_busy_mean(tmp_path / f"busy {attempt}", cache)
+        after = quiet_mean(tmp_path / f"quiet {attempt}", cache)
+        least, most = sorted((before, after))
+        if least * (1 - WITHIN) < mean < most * (1 + WITHIN):
+            return
+        if most < least * (1 + WITHIN):
+            wrong.append((before, mean, after))
+    # A machine that became slower or faster by itself meanwhile decides nothing.
+    assert not wrong, f"seconds before, beside and after a process that burns: {wrong}"
+    pytest.skip("the machine's own speed changes by more than a tenth")
