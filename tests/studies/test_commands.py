@@ -14,8 +14,6 @@ from studies.__main__ import COMMANDS, main
 from studies.bound import FOLDER
 from tests.studies.test_run import FOREST, defined
 
-MODULES = [module.removesuffix(".__main__") for module, _ in COMMANDS.values()]
-
 
 def typed(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -27,12 +25,24 @@ def typed(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-@pytest.mark.parametrize("module", [*MODULES, "studies"])
-def test_each_command_has_a_version(module: str, tmp_path: Path) -> None:
+VERSION = f"digit-studies {version('digit-studies')}\n"
+
+
+@pytest.mark.parametrize("words", ["", *COMMANDS])
+def test_each_command_has_a_version(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--version", "--help"):
+        with pytest.raises(SystemExit) as ended:
+            main([*words.split(), option])
+        assert not ended.value.code
+    said = capsys.readouterr().out
+    assert said.startswith(VERSION)
+    assert "  --version" in said
+
+
+@pytest.mark.parametrize("module", ["studies.run", "storage.export", "studies"])
+def test_modules_have_it_too(module: str) -> None:
     done = typed(module, "--version")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"digit-studies {version('digit-studies')}\n"
-    assert "--version" in typed(module, "--help").stdout
+    assert (done.returncode, done.stdout, done.stderr) == (0, VERSION, "")
 
 
 def test_the_script_is_the_module(capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,8 +31,8 @@ def report(url: str, folder: Path, *words: str) -> Path:
 
 def rows(text: str) -> list[list[str]]:
     """The cells of all lines of a table's body."""
-    lines = [line.strip() for line in text.splitlines() if line.endswith(r"\\")]
-    return [re.split(r" & ", line.removesuffix(r" \\")) for line in lines]
+    lines = [line[4:] for line in text.splitlines() if line.endswith(r" \\")]
+    return [line.removesuffix(r" \\").split(" & ") for line in lines]
 
 
 @pytest.mark.usefixtures("no_pictures")
