@@ -65,7 +65,9 @@ def copy(
                 rows = copy_rows(taken, connection)
         except BaseException:
             if made is not None:
-                made.unlink(missing_ok=True)
+                # A full disk may have kept SQLite from making one file of them.
+                for end in ("", "-wal", "-shm"):
+                    made.with_name(made.name + end).unlink(missing_ok=True)
             raise
     lacking = len(names) - len(files)
     print(
