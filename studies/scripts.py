@@ -42,7 +42,7 @@ def run_models(
 
     `names` are models, or "all". `define` is an experiment or the file of one, by default the
     paper's, `experiment` names it, and `options` are its own: `run_models(["MLP"], epochs=5)`. The
-    others are those of the command: `grid={"batch_size": [8, 16]}`, `workers=1`. Raises UsageError,
+    others are those of the command: `grid={"depth": [4, 8]}`, `workers=1`. Raises UsageError,
     with the sentence of the command, for what makes no sense; RuntimeError where cells failed or
     all reruns of a model diverged; and StoreInUse, StoreError and ClusterLost.
     """
