@@ -51,7 +51,7 @@ _versioned = new_app()
 
 
 @_versioned.command()
-def _(
+def lend_version(
     version: Annotated[
         bool,
         typer.Option(
