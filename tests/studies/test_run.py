@@ -17,6 +17,7 @@ from digitcmp.data import mnist
 from storage.queries import model_results
 from storage.reader import open_reader
 from studies import best, run
+from studies.display.errors import UsageError
 from studies.paper import experiment as paper
 from tests.support.terminal import NAME, Terminal
 
@@ -356,7 +357,7 @@ def test_a_second_run_trains_nothing_and_says_so(
     )
     assert [result] == model_results(open_reader(storage))
     assert (terminal.trained(), terminal.query("select * from trials")) == before
-    with pytest.raises(KeyError, match="MLPP"):
+    with pytest.raises(UsageError, match="no model is called 'MLPP'"):
         studies.run_model("MLPP", storage)
 
 
