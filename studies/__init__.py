@@ -6,13 +6,14 @@
 from typing import TYPE_CHECKING, Any
 
 from studies import bound as bound  # before all that imports the other packages
+from studies.experiment.beyond import Beyond
 from studies.experiment.definition import Experiment, Published
 from studies.experiment.stage import Stage
 
 if TYPE_CHECKING:
     from studies.run import run_model
 
-__all__ = ["Experiment", "Published", "Stage", "run_model"]
+__all__ = ["Beyond", "Experiment", "Published", "Stage", "run_model"]
 
 
 def __getattr__(name: str) -> Any:

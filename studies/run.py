@@ -3,9 +3,10 @@
 import inspect
 import math
 import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -20,7 +21,7 @@ from studies.display.exit_codes import FAILED, SIGNALLED, exit_codes, interrupti
 from studies.display.table import results, show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
-from studies.experiment.options import Definition, Option, options_of, resolve
+from studies.experiment.options import BARE, Definition, Option, options_of, resolve
 from studies.paper import experiment as paper
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def command(definition: Definition) -> Callable[..., Any]:
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
     """Return an option of an experiment as a parameter of the command."""
-    metavar = "|".join(map(str, option.choices)) or None
+    metavar = "|".join(map(str, option.choices)) or ("[N]" if name in BARE else None)
     info = typer.Option(help=option.help, metavar=metavar)
     if bool in (option.kind, *get_args(option.kind)):
         flag = f"--{name.replace('_', '-')}"
@@ -159,10 +160,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             with exit_codes():
                 _require_folder()
-                chosen = command(load(files[-1]) if files else paper)
+                definition = load(files[-1]) if files else paper
+                chosen = command(definition)
         except typer.Exit as ended:
             sys.exit(ended.exit_code)
-        chosen(words, prog_name="python -m studies.run")
+        numbered = list(_with_numbers(words, options_of(definition)))
+        chosen(numbered, prog_name="python -m studies.run")
+
+
+def _with_numbers(words: Sequence[str], options: Mapping[str, Option]) -> Iterator[str]:
+    """Yield the words of a command line, with the number of every option that may lack one."""
+    bare = {
+        f"--{name.replace('_', '-')}": number
+        for name, number in BARE.items()
+        if int in (options[name].kind, *get_args(options[name].kind))
+    }
+    for word, after in zip_longest(words, words[1:], fillvalue=""):
+        is_bare = word in bare and not re.fullmatch(r"-?\d[\d.]*", after)
+        yield f"{word}={bare[word]}" if is_bare else word
 
 
 def _require_folder() -> None:
