@@ -208,7 +208,7 @@ def test_help_lists_the_papers_options(capsys: pytest.CaptureFixture[str]) -> No
     for name in (
         *("define", "storage", "experiment", "grid", "workers", "cluster", "artifact-dir"),
         *("epochs", "repeats", "reruns", "data", "data-dir", "auxiliary", "stage1-alpha"),
-        *("select-on", "search", "rank-by", "racing"),
+        *("select-on", "search", "rank-by", "racing", "extend"),
     ):
         assert text.count(f" --{name} ") == 1, name
     assert "--epochs <int> Epochs of a training. [default: 25]" in text
@@ -241,6 +241,10 @@ def test_help_lists_the_options_of_the_file(
         (FOREST, "", "forest"),
         (FOREST, "--repeats 5 --reruns 2", "forest+reruns=2"),
         (FOREST, "--grid depth=2,4 --racing", "forest+racing+depth=2,4"),
+        (FOREST, "--extend", "forest+extend"),
+        (FOREST, "--extend --reruns 2", "forest+reruns=2,extend"),
+        (FOREST, "--extend 2 --racing", "forest+racing,extend=2"),
+        (FUNCTION, "--extend=4 --epochs 5", "forest+epochs=5+extend"),
         (FOREST, "--grid depth=0.5,auto", "forest+depth=0.5,auto"),
         (FOREST, "--grid depth=2 --experiment own", "own"),
         (FUNCTION, "", "forest"),
