@@ -57,8 +57,10 @@ def values_beyond(values: Sequence[Value], upwards: bool, rule: Beyond) -> Itera
             following = value * change if upwards else value / change
         else:
             following = value + change if upwards else value - change
-        following = round(following) if is_whole and math.isfinite(following) else following
-        following = float(f"{following:.{DIGITS}g}")
+        if is_whole and math.isfinite(following):
+            following = round(following)
+        else:
+            following = float(f"{following:.{DIGITS}g}")
         if following == value or not _is_within(following, numbers[0], rule):
             return
         if is_whole and abs(following) > MOST_WHOLE:

@@ -98,8 +98,6 @@ def check_beyond(stage: Stage) -> None:
             raise UsageError(f"stage {stage.name} has no parameter {parameter} that could go on")
         if rule is not None and not isinstance(rule, Beyond):
             raise UsageError(f"{parameter} goes on by a Beyond(...) or None, not by {rule!r}")
-        if rule is not None and any(isinstance(value, str) for value in stage.grid[parameter]):
-            raise UsageError(f"{parameter} has words: nothing lies beyond them")
 
 
 def is_value(value: object) -> bool:

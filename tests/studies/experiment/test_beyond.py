@@ -48,7 +48,7 @@ def beyond(values: Sequence[Any], upwards: bool, rule: Beyond) -> list[Any]:
         ([0.0, 0.5, 1.0], {"step": 0.1, "least": -0.2}, [-0.1, -0.2], [1.1, 1.2, 1.3, 1.4]),
         # Nothing.
         (["gini", "entropy"], {}, [], []),
-        (["none", 1, 2], {}, [], []),
+        (["none", 1, 2], {"factor": 2}, [], []),
         ([3], {}, [], []),
         ([0.0], {}, [], []),
     ],
@@ -125,7 +125,6 @@ def test_a_rule_that_makes_no_sense_is_refused(rule: dict[str, Any], sentence: s
         (2, "beyond in stage size is 2: give a mapping from parameters"),
         ({"width": Beyond()}, "stage size has no parameter width that could go on"),
         ({"depth": 2}, r"depth goes on by a Beyond\(...\) or None, not by 2"),
-        ({"kind": Beyond()}, "kind has words: nothing lies beyond them"),
     ],
 )
 def test_a_stage_that_does_not_say_how_is_refused(beyond: Any, sentence: str) -> None:
