@@ -44,6 +44,7 @@ def note(
     cells: list[GridCell], best: GridCell | None, name: str = "size", of: Experiment = BESIDE
 ) -> str:
     won = None if name == "size" else WINNER
+    cells = [dataclasses.replace(cell, stage=name) for cell in cells]
     text = search_note(
         grid_study(of, "tree", name, won), cells, best, "trial 3", " It starts there."
     )
@@ -137,7 +138,7 @@ def test_a_winner_on_the_edge_goes_on_where_it_may() -> None:
         size, best, of=further
     )
     assert "that was tried): if it wins, size+1 tries what lies beyond." in note(
-        size[:3], size[2], of=further
+        size[:2], size[0], of=further
     )
     bounded = Stage("size", **SIZE.grid, beyond={"depth": Beyond(most=8)})
     assert "edge" not in note(size, best, of=dataclasses.replace(TOY, stages=[bounded, RATE]))
