@@ -55,6 +55,8 @@ def search(
         further = further_study(studies, [cell for _, cell in cells])
         if further is not None:
             studies.append(further)
+    parameters = [tuple(cell.parameters.items()) for _, cell in cells]
+    assert len(parameters) == len(set(parameters)), "no cell is tried twice"
     return studies, [cell for _, cell in cells]
 
 
