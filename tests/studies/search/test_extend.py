@@ -209,7 +209,12 @@ def test_however_cells_compete_the_stage_goes_on(
 ) -> None:
     experiment = replace(NET, **changes)
     assert local.run(experiment) == []
-    assert list(studies_of(local.url)) == names
+    studies = studies_of(local.url)
+    assert list(studies) == names
+    for study in studies.values():
+        if study["cells"] is not None:
+            cells = {tuple(cell.items()) for cell in study["cells"]}
+            assert study["trials"].keys() == cells, "no more than it says"
     engine = open_reader(local.url)
     (best,) = best_params(engine)
     engine.dispose()
