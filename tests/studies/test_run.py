@@ -16,7 +16,8 @@ import studies
 from digitcmp.data import mnist
 from storage.queries import model_results
 from storage.reader import open_reader
-from studies import best, run
+from studies import Experiment, best, run
+from studies.experiment.options import ExperimentFunction, options_of
 from studies.paper import experiment as paper
 from tests.support.terminal import NAME, Terminal
 
@@ -387,3 +388,16 @@ def test_output_that_goes_nowhere_stops_no_training(
     assert (done.returncode, done.stderr) == (code, lost if code else "")
     (winner,) = Terminal(tmp_path, cache).query("select runs from best_params")
     assert winner == (1,)
+
+
+def test_an_option_may_lack_its_number() -> None:
+    """Models may follow it; an experiment's own option of that name is left as it is."""
+
+    def own(extend: bool = False) -> Experiment:
+        return paper()
+
+    words = ["--extend", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend"]
+    numbered = ["--extend=4", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend=4"]
+    assert list(run._with_numbers(words, options_of(paper))) == numbered
+    assert list(run._with_numbers(words, options_of(paper()))) == numbered
+    assert list(run._with_numbers(words, options_of(ExperimentFunction(own)))) == words
