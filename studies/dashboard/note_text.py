@@ -165,7 +165,8 @@ def _grid(study: GridStudy) -> str:
     text = " at ".join(filter(None, [varied, cell_text(study.fixed)]))
     if not study.extension:
         return text
-    return f"what is new in {text}, as {study.reason}"
+    count = f"{len(study)} new cell{'s' * (len(study) > 1)}"
+    return f"{count} {'of' if varied else 'at'} {text}, as {study.reason}"
 
 
 def _dead(experiment: Experiment, cells: Sequence[GridCell]) -> str:

@@ -158,7 +158,7 @@ def test_a_study_that_goes_on_says_why_and_shows_the_best_of_all() -> None:
     own = dataclasses.replace(cell(depth=16), stage="size+1")
     text = search_note(study, [own, *before], own, "trial 3", "").replace("\u2003", "")
     assert text.startswith(
-        "Searches what is new in kernel {rbf, linear} at depth 16, rate 0, as depth 8 is the "
+        "Searches 1 new cell of kernel {rbf, linear} at depth 16, rate 0, as depth 8 is the "
         "largest tried. A cell is 10 trainings"
     )
     assert "**1 of 1 cells done**. Next stage: rate." in text, "no cell of those before"
