@@ -12,7 +12,7 @@ DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
 RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
-RANKING = "sign * score desc, coalesce(place, number)"
+RANKING = "sign * score desc, extension, coalesce(place, number)"
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
 
@@ -67,12 +67,14 @@ def trials(dialect: str, columns: Columns) -> str:
 noted as (
     select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
         {KINDS[dialect]["number"]} as number
-    from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'objective',
-        'direction', 'parameters', 'guessing')
+    from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'extends',
+        'extension', 'objective', 'direction', 'parameters', 'guessing')
 ),
 labelled as (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
-        {label("stage")} as stage, {label("stage", "value_json")} as stage_json,
+        {label("stage")} as stage, coalesce({label("extends")}, {label("stage")}) as base,
+        coalesce({label("extends", "value_json")}, {label("stage", "value_json")}) as base_json,
+        coalesce({label("extension", "number")}, 0) as extension,
         {label("stages", "value_json")} as stages,
         coalesce({label("objective")}, 'accuracy') as objective,
         case {label("direction")} when 'minimize' then -1 else 1 end as sign,
@@ -121,13 +123,14 @@ cells as (
 
 def ranked(dialect: str, columns: Columns) -> str:
     """Return `ranked`: the cells that may win, number 1 being the winner of a model's search."""
-    # Later stages are begun later, but for those of studies that were deleted and searched again.
+    # Later stages are begun later, but for those of studies that were deleted and searched again. A
+    # stage is its grid and the studies that go on beyond it.
+    place = f"coalesce({_PLACE_IN_TEXT[dialect]}(stages, base_json), 0)"
     return f"""{cells(dialect, columns)},
 ranked as (
     select cells.*, row_number() over (
         partition by experiment, model
-        order by coalesce({_PLACE_IN_TEXT[dialect]}(stages, stage_json), 0) desc, study_id desc,
-            {RANKING}
+        order by {place} desc, case when {place} = 0 then study_id end desc, {RANKING}
     ) as rank_of_all
     from cells where {RANKABLE}
 )"""

@@ -55,6 +55,8 @@ class RankedCell(GridCell):
     """In the order of the seeds. Whether on test or validation data, the protocol says."""
     fingerprints: tuple[str, ...]
     """Of the trainings, in the order of the seeds; empty where an older version made the study."""
+    base: str
+    """The stage that its study belongs to: it may go on beyond the grid of that one."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from studies import bound as bound  # before all that imports the other packages
+from studies.experiment.beyond import Beyond
 from studies.experiment.definition import Experiment, Published
 from studies.experiment.stage import Stage
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from studies.frames import Results, results
     from studies.scripts import run_model, run_models
 
-__all__ = ["Experiment", "Published", "Results", "Stage", "results", "run_model", "run_models"]
+__all__ = ["Beyond", "Experiment", "Published", "Results", "Stage"]
+__all__ += ["results", "run_model", "run_models"]
 
 _LATER = {
     "Results": "studies.frames",

@@ -2,14 +2,16 @@
 
 import inspect
 import math
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, zip_longest
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
 from storage.commands import new_app, with_version
 from storage.output import output
@@ -19,7 +21,7 @@ from studies.display.exit_codes import FAILED, exit_codes, interruptible, leavin
 from studies.display.table import show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
-from studies.experiment.options import Definition, Option, options_of, resolve
+from studies.experiment.options import BARE, Definition, Option, options_of, resolve
 from studies.paper import experiment as paper
 
 ALL = "all"
@@ -82,12 +84,29 @@ def run(
         raise typer.Exit(FAILED)
 
 
+class _Command(TyperCommand):
+    """Takes options without their numbers, where these stand for one."""
+
+    numbers: Mapping[str, int] = {}
+    """What such an option stands for, by its flag."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line."""
+        return super().parse_args(ctx, list(self._with_numbers(args)))
+
+    def _with_numbers(self, words: Sequence[str]) -> Iterator[str]:
+        for word, after in zip_longest(words, words[1:], fillvalue=""):
+            is_bare = word in self.numbers and not re.fullmatch(r"-?\d[\d.]*", after)
+            yield f"{word}={self.numbers[word]}" if is_bare else word
+
+
 def command(definition: Definition) -> Callable[..., Any]:
     """Return the command with the options of an experiment beside its own. Raises UsageError."""
     app = new_app()
     own = dict(inspect.signature(run, eval_str=True).parameters)
     del own["definition"], own["options"]
-    options = {name: _parameter(name, o) for name, o in options_of(definition).items()}
+    known = options_of(definition)
+    options = {name: _parameter(name, option) for name, option in known.items()}
     for name in options:
         if name in own or name in ("help", "version"):
             raise UsageError(f"option {name} of the experiment is one of the command's own")
@@ -109,16 +128,23 @@ def command(definition: Definition) -> Callable[..., Any]:
     chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     chosen.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     chosen.__doc__ = run.__doc__
-    app.command()(chosen)
+    app.command(cls=_Command)(chosen)
     try:
-        return typer.main.get_command(app)
+        made = typer.main.get_command(app)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise UsageError(f"an option of the experiment cannot be given in words: {error}") from None
+    assert isinstance(made, _Command)
+    made.numbers = {
+        f"--{name.replace('_', '-')}": number
+        for name, number in BARE.items()
+        if int in (known[name].kind, *get_args(known[name].kind))
+    }
+    return made
 
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
     """Return an option of an experiment as a parameter of the command."""
-    metavar = "|".join(map(str, option.choices)) or None
+    metavar = "|".join(map(str, option.choices)) or ("[N]" if name in BARE else None)
     info = typer.Option(help=option.help, metavar=metavar)
     if bool in (option.kind, *get_args(option.kind)):
         flag = f"--{name.replace('_', '-')}"

@@ -20,6 +20,7 @@ from studies.display.words import (
     value_text,
 )
 from studies.experiment.definition import Experiment
+from studies.experiment.extension import open_axes
 from studies.experiment.study import GridStudy
 
 GAP = " | \u2003"
@@ -33,13 +34,15 @@ def search_note(
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
-    `trial` is a link to the trial of the best cell, `start` a sentence on the parent study, both in
+    `cells` are those of the study, and of those of its stage that it goes on from; `best` is the
+    best of them. `trial` is a link to its trial, `start` a sentence on the parent study, both in
     Markdown.
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
-    states = Counter(cell.state for cell in cells)
+    own = [cell for cell in cells if cell.stage == study.name]
+    states = Counter(cell.state for cell in own)
     done = sum(states[state] for state in DECIDED)
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
@@ -49,7 +52,7 @@ def search_note(
     )
     parts = [
         Markdown(escaped(what) + start),
-        f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, cells)} {_next(study)}",
+        f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, own)} {_next(study)}",
     ]
     if best is None or best.mean is None:
         return document(parts)
@@ -61,13 +64,25 @@ def search_note(
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
     parts.append(_table((Markdown(f"{title}: {trial}"), *TITLES), rows))
-    at_the_end = list(edges(study.grid, best.parameters))
+    tried = open_axes(study, [cell.parameters for cell in cells], best.parameters)
+    at_the_end = list(edges(tried, best.parameters))
     if at_the_end:
         parts.append(
             f"⚠ **This cell lies on the grid's edge** ({', '.join(at_the_end)} that was tried): "
-            "a better one may lie beyond."
+            f"{_beyond(study, done)}"
         )
     return document(parts)
+
+
+def _beyond(study: GridStudy, done: int) -> str:
+    """Return what becomes of a winner on the edge."""
+    further = study.extension + 1
+    if further > study.experiment.extend:
+        return "a better one may lie beyond."
+    name = f"{study.stage}+{further}"
+    if done < len(study):
+        return f"if it wins, {name} tries what lies beyond."
+    return f"{name} tries what lies beyond."
 
 
 def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, start: str) -> str:
@@ -147,7 +162,11 @@ def _grid(study: GridStudy) -> str:
     varied = " x ".join(
         f"{name} {{{', '.join(map(value_text, values))}}}" for name, values in study.varied.items()
     )
-    return f"{varied} at {cell_text(study.fixed)}" if study.fixed else varied
+    text = " at ".join(filter(None, [varied, cell_text(study.fixed)]))
+    if not study.extension:
+        return text
+    count = f"{len(study)} new cell{'s' * (len(study) > 1)}"
+    return f"{count} {'of' if varied else 'at'} {text}, as {study.reason}"
 
 
 def _dead(experiment: Experiment, cells: Sequence[GridCell]) -> str:

@@ -62,12 +62,18 @@ class Search:
 
 
 def grid_of(attributes: Mapping[str, Any], cells: Sequence[GridCell]) -> dict[str, Sequence[Value]]:
-    """Return the grid of a search; an older one's is that of its protocol, or of its cells."""
-    if attributes.get("grid"):
-        return dict(attributes["grid"])
+    """Return the grid of a search, with what lies beyond it among the cells.
+
+    An older study's is that of its protocol, or of its cells.
+    """
     tried: dict[str, dict[Value, None]] = {}
     for name, value in (item for cell in cells for item in cell.parameters.items()):
         tried.setdefault(name, {})[value] = None
+    if attributes.get("grid"):
+        return {
+            name: list(dict.fromkeys([*values, *tried.get(name, ())]))
+            for name, values in attributes["grid"].items()
+        }
     protocol = attributes.get("protocol", {})
     return {
         name: protocol.get(f"{name}s", list(values)) if len(values) > 1 else list(values)

@@ -18,6 +18,7 @@ MEANING = {
     "of the stages' winner, paired by seed: what searching in stages lost there.",
     "rank_by": "A lower bound prefers cells whose repeats agree.",
     "racing": "Racing gives up cells that fall behind: it trains less.",
+    "extend": "A stage whose winner lies on an edge of its grid goes on beyond it: it trains more.",
 }
 
 
@@ -80,7 +81,7 @@ def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
     }
     if field == "select_on":
         columns["optimism"] = lambda run: optimism(run, trainings)
-    if field == "racing":
+    if field in ("racing", "extend"):
         columns["trainings"] = lambda run: sum(
             cell.runs for stage in run.searches for cell in run.cells[stage]
         )
@@ -101,6 +102,8 @@ def _label(run: ModelRun, field: str) -> str:
     value = run.protocol.get(field)
     if field == "racing":
         return "racing" if value else "all repeats"
+    if field == "extend":
+        return "beyond the grid" if value else "grid"
     return run.experiment if value is None or isinstance(value, list) else str(value)
 
 
