@@ -38,13 +38,14 @@ def search_note(
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
+    middle = "median" if experiment.rank_by == "median" else "mean"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
     states = Counter(cell.state for cell in cells)
     done = sum(states[state] for state in DECIDED)
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
     what = (
-        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
+        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their {middle} "
         f"{study.pairs} {experiment.objective}{bound} decides."
     )
     parts = [

@@ -73,6 +73,8 @@ def test_the_rule_that_ranks_cells_is_told(direction: str, rule: str) -> None:
     text = note([CELL], CELL, of=dataclasses.replace(TOY, **changes))
     assert f"their mean validation accuracy, {rule} one standard error, decides" in text
     assert "| validation accuracy | 0.850 ± 0.010 |" in text
+    text = note([CELL], CELL, of=dataclasses.replace(TOY, rank_by="median"))
+    assert "A cell is 10 trainings: their median test accuracy decides." in text
 
 
 def test_the_best_cell_stands_beside_what_is_published() -> None:

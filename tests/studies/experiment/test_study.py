@@ -103,6 +103,7 @@ def test_without_a_search_what_is_published_is_rerun() -> None:
         ({"select_on": "validation"}, "size", "validation accuracy"),
         ({"select_on": "validation", "rank_by": "lower-bound"}, "rerun", "test accuracy"),
         ({"rank_by": "lower-bound"}, "size", "lower bound of test accuracy"),
+        ({"rank_by": "median"}, "size", "median of test accuracy"),
         ({"objective": "loss", "direction": "minimize"}, "size", "test loss"),
     ],
 )
