@@ -23,6 +23,12 @@ _WORD = {
     " array['attributes', 'choices', cast(cast(param_value as integer) as text)]",
 }
 
+_COUNT = "case when abs(number) < 9e18 then number end"
+
+# Numbers between commas, the last one followed by one, too: no JSON is read.
+_LIST = """case when value_json like '[%]' then
+            replace(replace(replace(value_json, ' ', ''), '[', ','), ']', ',') end"""
+
 _KINDS = {
     "integer": "case when abs(param_value) < 9e18 then cast(param_value as bigint) end",
     "number": "param_value",
@@ -68,7 +74,8 @@ noted as (
     select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
         {KINDS[dialect]["number"]} as number
     from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'objective',
-        'direction', 'parameters', 'guessing')
+        'direction', 'parameters', 'guessing', 'repeats', 'contenders', 'win_again',
+        'repeats_to_settle')
 ),
 labelled as (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
@@ -76,9 +83,11 @@ labelled as (
         {label("stages", "value_json")} as stages,
         coalesce({label("objective")}, 'accuracy') as objective,
         case {label("direction")} when 'minimize' then -1 else 1 end as sign,
-        cast({label("parameters", "case when abs(number) < 9e18 then number end")} as bigint)
-            as parameter_count,
-        {label("guessing", "number")} as guessing
+        cast({label("parameters", _COUNT)} as bigint) as parameter_count,
+        {label("guessing", "number")} as guessing,
+        cast({label("repeats", _COUNT)} as bigint) as repeats,
+        {label("contenders", _LIST)} as contenders, {label("win_again", "number")} as win_again,
+        cast({label("repeats_to_settle", _COUNT)} as bigint) as repeats_to_settle
     from noted n join studies s on s.study_id = n.study_id
     group by n.study_id, study_name
     having study_name = {" || '/' || ".join(map(label, ("experiment", "model", "stage")))}
@@ -130,6 +139,15 @@ ranked as (
             {RANKING}
     ) as rank_of_all
     from cells where {RANKABLE}
+)"""
+
+
+def contenders(dialect: str, columns: Columns) -> str:
+    """Return `contending`: the cells of complete searches that cannot be told from the winner."""
+    return f"""{cells(dialect, columns)},
+contending as (
+    select cells.* from cells
+    where {RANKABLE} and {_PLACE_IN_TEXT[dialect]}(contenders, ',' || number || ',') > 0
 )"""
 
 

@@ -16,12 +16,20 @@ from storage import cells as sql
 from storage.attributes import attribute, number
 from storage.errors import explained
 from storage.reader import rows_of
-from storage.rows import BestParams, GridCell, ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.rows import (
+    BestParams,
+    Certainty,
+    GridCell,
+    ModelResult,
+    RankedCell,
+    Rerun,
+    StudyAttributes,
+)
 from storage.trainings import recorded
 
-__all__ = ["BestParams", "GridCell", "ModelResult", "RankedCell", "Rerun", "StudyAttributes"]
-__all__ += ["best_cell", "best_params", "drawn_parameters", "grid_cells", "model_results"]
-__all__ += ["ranked_cells", "rerun_curves", "reruns", "studies"]
+__all__ = ["BestParams", "Certainty", "GridCell", "ModelResult", "RankedCell", "Rerun"]
+__all__ += ["StudyAttributes", "best_cell", "best_params", "drawn_parameters", "grid_cells"]
+__all__ += ["model_results", "ranked_cells", "rerun_curves", "reruns", "studies"]
 
 _Row = TypeVar("_Row", BestParams, GridCell, ModelResult, Rerun)
 
@@ -77,15 +85,19 @@ def best_cell(engine: Engine, experiment: str, model: str, stage: str) -> GridCe
     return _made(GridCell, rows[0]) if rows else None
 
 
-def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
-    """Yield the cells of all searches: study by study, the winner first, those undone last."""
+def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
+    """Yield the cells of all searches, or of some `experiment`, `model`, `stage`.
+
+    They come study by study, the winner first, those undone last.
+    """
     # Left: a cell that has not been told, or diverged, has no values.
     select = f"""select t.trial_id, number, experiment, model, stage, state, sign, guessing,
             {attribute("fingerprints")} as fingerprints, v.intermediate_value as value
         from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
-        order by experiment, model, stage, case when {sql.RANKABLE} then 0 else 1 end,
-            {sql.RANKING}, v.step"""
-    rows = rows_of(engine, sql.cells, select)
+        where true"""
+    order = f"""order by experiment, model, stage, case when {sql.RANKABLE} then 0 else 1 end,
+        {sql.RANKING}, v.step"""
+    rows = rows_of(engine, sql.cells, select, order, **study)
     for _, of_cell in groupby(rows, key=lambda row: row["trial_id"]):
         cell, *others = of_cell
         values = tuple(row["value"] for row in (cell, *others) if row["value"] is not None)

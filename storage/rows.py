@@ -115,14 +115,44 @@ class Rerun:
 
 
 @dataclass(frozen=True)
+class Certainty:
+    """How sure the winner of a search is: a row of `certainty`, and attributes of its study."""
+
+    repeats: int
+    """Of the winner."""
+    contenders: tuple[int, ...]
+    """Numbers of the trials whose cells cannot be told from the winner; its own comes first."""
+    win_again: float | None
+    """Share of draws of new seeds in which the winner wins; None for one repeat."""
+    repeats_to_settle: int | None
+    """About how many repeats tell the winner from the runner-up with a power of 80%; None where
+    nothing is between the two."""
+
+
+@dataclass(frozen=True)
 class StudyAttributes:
-    """What a study keeps of where it comes from."""
+    """What a study keeps of where it comes from, and of its certainty."""
 
     experiment: str
     model: str
     stage: str
     attributes: Mapping[str, Any]
     """All of them, by name."""
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How sure the winner is; None of reruns, while a search goes on, and of older studies."""
+        names = ("repeats", "contenders", "win_again", "repeats_to_settle")
+        repeats, numbers, win_again, to_settle = map(self.attributes.get, names)
+        # Others may have set them to anything.
+        if (
+            type(repeats) is not int
+            or not (isinstance(numbers, list) and all(type(number) is int for number in numbers))
+            or not isinstance(win_again, float | None)
+            or not isinstance(to_settle, int | None)
+        ):
+            return None
+        return Certainty(repeats, tuple(numbers), win_again, to_settle)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import GridCell, ModelResult
+from storage.queries import Certainty, GridCell, ModelResult
 from storage.trainings import Value
+from studies.display.certainty import sureness_sentence
 from studies.display.markdown import Markdown, document, escaped, table
 from studies.display.words import (
     cell_text,
@@ -29,12 +30,17 @@ TITLES = ("ours", "published")
 
 
 def search_note(
-    study: GridStudy, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+    study: GridStudy,
+    cells: Sequence[GridCell],
+    best: GridCell | None,
+    trial: str,
+    start: str,
+    certainty: Certainty | None = None,
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
     `trial` is a link to the trial of the best cell, `start` a sentence on the parent study, both in
-    Markdown.
+    Markdown; `certainty` is known of a complete search.
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
@@ -62,6 +68,8 @@ def search_note(
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
     parts.append(_table((Markdown(f"{title}: {trial}"), *TITLES), rows))
+    if certainty is not None:
+        parts.append(sureness_sentence(certainty))
     at_the_end = list(edges(study.grid, best.parameters))
     if at_the_end:
         parts.append(

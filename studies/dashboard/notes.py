@@ -13,7 +13,14 @@ from typing import Self
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
-from storage.queries import GridCell, best_cell, grid_cells, model_results, reruns
+from storage.queries import (
+    GridCell,
+    StudyAttributes,
+    best_cell,
+    grid_cells,
+    model_results,
+    reruns,
+)
 from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
@@ -109,7 +116,9 @@ class Board:
             return rerun_note(grid, results, self._dead(grid), start)
         names = (grid.experiment.name, grid.model, grid.name)
         best = best_cell(engine, *names)
-        return search_note(grid, grid_cells(engine, *names), best, _trial_of(study, best), start)
+        known = StudyAttributes(*names, study.user_attrs).certainty
+        trial = _trial_of(study, best)
+        return search_note(grid, grid_cells(engine, *names), best, trial, start, known)
 
     def _dead(self, grid: GridStudy) -> int:
         """Return how many reruns ended no better than guessing."""

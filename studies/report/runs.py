@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.queries import Certainty, ModelResult, RankedCell, Rerun, StudyAttributes
 from storage.trainings import Value
+from studies.certainty import certainty_of
 from studies.display.words import value_text
 from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
@@ -79,6 +80,12 @@ class ModelRun:
     def search(self, stage: str) -> Search:
         """Return what figures show of a search stage; its grid, too."""
         return Search.of_study(self.model, self.studies[stage].attributes, self.cells[stage])
+
+    @cached_property
+    def certainty(self) -> dict[str, Certainty]:
+        """How sure the winners of complete search stages are."""
+        known = {s: certainty_of(self.studies[s], self.cells[s]) for s in self.searches}
+        return {stage: certainty for stage, certainty in known.items() if certainty is not None}
 
     @cached_property
     def missing(self) -> list[str]:

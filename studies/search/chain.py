@@ -2,12 +2,16 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
+from sqlalchemy import Engine
 
+from storage.queries import ranked_cells
+from studies.certainty import certainty
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
@@ -43,16 +47,31 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
         used.append(grid.study_name)
         study = open_study(driver, grid, parent)
         yield from driver.rounds(grid, study)
+        best = None if grid.is_rerun else winner(driver.store.engine, grid)
+        if best is not None:
+            driver.lock.check()
+            keep_certainty(driver.store.engine, grid, study)
         if driver.board is not None:
             driver.lock.check()
             driver.board.complete(grid, study)
         if grid.is_rerun:
             return
-        best = winner(driver.store.engine, grid)
         if best is None:
             driver.failed.append(f"{model} stops at {name}: it has no certain winner")
             return
         parent, won = {"study": grid.study_name, "trial": best.number}, best.parameters
+
+
+def keep_certainty(engine: Engine, grid: GridStudy, study: Study) -> None:
+    """Keep with a complete search how sure its winner is, for the views and for who reads it."""
+    cells = ranked_cells(engine, experiment=grid.experiment.name, model=grid.model, stage=grid.name)
+    known = certainty(list(cells), grid.sign, grid.experiment.rank_by)
+    assert known is not None
+    stored = study.user_attrs
+    for key, value in asdict(known).items():
+        value = list(value) if isinstance(value, tuple) else value
+        if key not in stored or stored[key] != value:
+            study.set_user_attr(key, value)
 
 
 def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:

@@ -1,0 +1,158 @@
+"""How sure the winner of a search is: which cells cannot be told from it, and if it wins again.
+
+Arrays have the shape (cells, repeats): in rows the cells, ranked, the winner first; in columns the
+repeats on equal seeds. More is better in them. The same values give the same answer, every time.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.cells import DECIDED
+from storage.rows import Certainty, RankedCell, StudyAttributes
+
+Values = NDArray[np.float64]
+
+SIGNIFICANT = 0.05
+POWERFUL: float = (1.960 + 0.842) ** 2
+"""A two-sided test at 5% finds a mean so far from 0, in squared standard errors, with a power of
+80%; a t-test needs `STUDENTS` repeats more."""
+STUDENTS: float = 1.960**2 / 2
+
+EXACT = 10
+"""Repeats up to which all signs are gone through; of more repeats, as many signs are drawn."""
+
+DRAWS = 5000
+"""Of seeds; a share has a standard error of 0.7 points at most."""
+
+MOST = 250
+"""Cells that are compared, the best ones: the time grows with the square of their number."""
+
+
+def contenders(values: Values) -> list[int]:
+    """Return the rows that cannot be told from the winner, itself among them, in their order.
+
+    The best cell is among them with a probability of 95%, whichever it is: a cell is left out where
+    it is worse than one that ranks before it by more than a cell that is the best would be by
+    chance in 19 of 20 searches (max-t sign-flip test: for a cell that is as good as all others, the
+    differences of a seed are as likely to have the other sign). A difference counts up to twice
+    the median size of those with that cell, so that one dead network hides no other difference.
+    """
+    rows, signs = np.arange(len(values)), _signs(values.shape[1])
+    while True:
+        kept = np.array([row for row in rows if _may_be_best(values[rows], rows == row, signs)])
+        if len(kept) == len(rows):
+            return [int(row) for row in kept]
+        # Those left out compete no longer with those that remain.
+        rows = kept
+
+
+def _may_be_best(values: Values, is_it: NDArray[np.bool_], signs: NDArray[np.float32]) -> bool:
+    before = int(np.argmax(is_it))
+    if before == 0:
+        return True
+    differences = values[~is_it] - values[is_it]
+    most = 2 * np.median(np.abs(differences), axis=1, keepdims=True)
+    # Where most seeds agree, all differences count.
+    most = np.where(most > 0, most, np.inf)
+    differences = np.clip(differences, -most, most)
+    sizes = np.sqrt(np.sum(differences**2, axis=1, keepdims=True))
+    # Their sum has a standard deviation of 1 over all signs.
+    differences = (differences / np.where(sizes > 0, sizes, 1)).astype(np.float32)
+    lag = np.max(np.sum(differences[:before], axis=1))
+    by_chance = np.max(signs @ differences.T, axis=1)
+    return bool(np.mean(by_chance > lag - 1e-5) > SIGNIFICANT)
+
+
+def _signs(repeats: int) -> NDArray[np.float32]:
+    """Return rows of signs, those of the repeats as they are among them."""
+    if repeats <= EXACT:
+        numbers = np.arange(2**repeats)[:, None]
+        return np.where(numbers >> np.arange(repeats) & 1, -1, 1).astype(np.float32)
+    signs = np.random.default_rng(0).choice(np.array([-1, 1], np.float32), (2**EXACT, repeats))
+    signs[0] = 1
+    return signs
+
+
+def redrawn_scores(values: Values, rank_by: str) -> Values:
+    """Return what ranks each cell when its seeds are drawn anew: shape (cells, draws)."""
+    repeats = values.shape[1]
+    draws = np.random.default_rng(0).integers(repeats, size=(DRAWS, repeats))
+    # In parts, as all draws of a large grid take gigabytes.
+    parts = [scores(values[:, part], rank_by) for part in np.array_split(draws, 20)]
+    return np.concatenate(parts, axis=1)
+
+
+def scores(values: Values, rank_by: str) -> Values:
+    """Return what ranks cells by a rule of `Experiment.rank_by`, from the last axis of values."""
+    if rank_by == "median":
+        return np.asarray(np.median(values, axis=-1))
+    means = np.asarray(np.mean(values, axis=-1))
+    if rank_by == "mean":
+        return means
+    return means - np.asarray(np.std(values, axis=-1, ddof=1)) / math.sqrt(values.shape[-1])
+
+
+def win_again(redrawn: Values) -> float:
+    """Return the share of draws that the winner wins; it shares a draw with its equals."""
+    best = np.max(redrawn, axis=0)
+    wins = redrawn >= best - 1e-9 * np.abs(best)
+    return float(np.mean(wins[0] / np.sum(wins, axis=0)))
+
+
+def repeats_to_settle(values: Values, redrawn: Values, rank_by: str) -> int | None:
+    """Return about how many repeats tell the winner from the runner-up with a power of 80%.
+
+    None where there is no runner-up, or nothing between the two.
+    """
+    if len(values) < 2:
+        return None
+    first, second = scores(values[:2], rank_by)
+    gap, repeats = float(first - second), values.shape[1]
+    if gap <= 1e-9 * abs(float(first)):
+        return None
+    # A bootstrap draws from n values, whose variance is less than that of their source.
+    variance = float(np.var(redrawn[0] - redrawn[1])) * repeats**2 / (repeats - 1)
+    needed: float = POWERFUL * variance / gap**2 + STUDENTS
+    return math.ceil(needed)
+
+
+def certainty(cells: Sequence[RankedCell], sign: int, rank_by: str) -> Certainty | None:
+    """Return how sure the winner of ranked cells is; None where no cell has a result.
+
+    `sign` is -1 where less is better. Cells with fewer repeats than the winner lost before: in a
+    race, or they diverged.
+    """
+    ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
+    if not ranked:
+        return None
+    repeats = len(ranked[0].values)
+    compared = [cell for cell in ranked if len(cell.values) >= repeats][:MOST]
+    if repeats < 2:
+        return Certainty(repeats, tuple(cell.number for cell in compared), None, None)
+    values = sign * np.array([cell.values[:repeats] for cell in compared], np.float64)
+    redrawn = redrawn_scores(values, rank_by)
+    return Certainty(
+        repeats,
+        tuple(compared[row].number for row in contenders(values)),
+        win_again(redrawn),
+        repeats_to_settle(values, redrawn, rank_by),
+    )
+
+
+def certainty_of(study: StudyAttributes, cells: Sequence[RankedCell]) -> Certainty | None:
+    """Return what a study keeps of its certainty; computed where an older version completed it.
+
+    None while a cell is undecided.
+    """
+    grid = study.attributes.get("grid")
+    known = study.certainty
+    if known is not None or not isinstance(grid, dict):
+        return known
+    if sum(cell.state in DECIDED for cell in cells) < math.prod(map(len, grid.values())):
+        return None
+    sign = -1 if study.attributes.get("direction") == "minimize" else 1
+    rank_by = study.attributes.get("protocol", {}).get("rank_by", "mean")
+    return certainty(cells, sign, rank_by)
