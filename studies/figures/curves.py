@@ -52,10 +52,11 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
             [published["deviation"]], color="#707070", marker="s", markerfacecolor="white",
             linestyle="none", capsize=6, label="published",
         )  # fmt: skip
+    won = None if best is None else best.number
     rings = {
         places[cell.parameters[name]]: cell.mean
         for cell in cells
-        if cell.number in search.contenders and cell.mean is not None and cell != best
+        if cell.number in search.contenders and cell.number != won and cell.mean is not None
     }
     if rings:
         axes.plot(
