@@ -123,7 +123,7 @@ class Certainty:
     contenders: tuple[int, ...]
     """Numbers of the trials whose cells cannot be told from the winner; its own comes first."""
     win_again: float | None
-    """Share of draws of new seeds in which the winner wins; None for one repeat."""
+    """Probability that the winner wins on new seeds; None for one repeat."""
     repeats_to_settle: int | None
     """About how many repeats tell the winner from the runner-up with a power of 80%; None where
     nothing is between the two."""

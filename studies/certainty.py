@@ -76,13 +76,18 @@ def _signs(repeats: int) -> NDArray[np.float32]:
     return signs
 
 
-def redrawn_scores(values: Values, rank_by: str) -> Values:
-    """Return what ranks each cell when its seeds are drawn anew: shape (cells, draws)."""
+def luck(values: Values, rank_by: str) -> Values:
+    """Return by how much the scores of cells differ on other seeds: shape (cells, draws).
+
+    Seeds are drawn with replacement, the same for all cells, and so are equal cells equally lucky.
+    """
     repeats = values.shape[1]
     draws = np.random.default_rng(0).integers(repeats, size=(DRAWS, repeats))
     # In parts, as all draws of a large grid take gigabytes.
     parts = [scores(values[:, part], rank_by) for part in np.array_split(draws, 20)]
-    return np.concatenate(parts, axis=1)
+    redrawn = np.concatenate(parts, axis=1)
+    # What is drawn from n values varies less than its source.
+    return (redrawn - scores(values, rank_by)[:, None]) * math.sqrt(repeats / (repeats - 1))
 
 
 def scores(values: Values, rank_by: str) -> Values:
@@ -95,14 +100,31 @@ def scores(values: Values, rank_by: str) -> Values:
     return means - np.asarray(np.std(values, axis=-1, ddof=1)) / math.sqrt(values.shape[-1])
 
 
-def win_again(redrawn: Values) -> float:
-    """Return the share of draws that the winner wins; it shares a draw with its equals."""
-    best = np.max(redrawn, axis=0)
-    wins = redrawn >= best - 1e-9 * np.abs(best)
+def win_again(values: Values, lucks: Values, rank_by: str, rows: Sequence[int]) -> float:
+    """Return how probable it is that the winner wins on new seeds; it shares wins with its equals.
+
+    A winner owes part of its lead to luck. So the scores of the contenders, which are in `rows`,
+    first move together by the share of their spread that luck explains (empirical Bayes): where
+    that is all of it, each of them is as likely to win.
+    """
+    expected = scores(values, rank_by)[:, None]
+    doubt = np.ones_like(expected)
+    if len(rows) > 1:
+        middle, spread = np.mean(expected[rows]), np.var(expected[rows], ddof=1)
+        # Without what all of them share.
+        own = lucks[rows] - np.mean(lucks[rows], axis=0)
+        by_luck = np.sum(np.mean(own**2, axis=1)) / (len(rows) - 1)
+        real = 1 - by_luck / spread if spread > by_luck else 0.0
+        expected[rows] = middle + real * (expected[rows] - middle)
+        doubt[rows] = math.sqrt(real)
+    # What is not known of the cells yet, and the luck of the new seeds.
+    new = expected + doubt * lucks[:, ::-1] + lucks
+    best = np.max(new, axis=0)
+    wins = new >= best - 1e-9 * np.abs(best)
     return float(np.mean(wins[0] / np.sum(wins, axis=0)))
 
 
-def repeats_to_settle(values: Values, redrawn: Values, rank_by: str) -> int | None:
+def repeats_to_settle(values: Values, lucks: Values, rank_by: str) -> int | None:
     """Return about how many repeats tell the winner from the runner-up with a power of 80%.
 
     None where there is no runner-up, or nothing between the two.
@@ -110,12 +132,11 @@ def repeats_to_settle(values: Values, redrawn: Values, rank_by: str) -> int | No
     if len(values) < 2:
         return None
     first, second = scores(values[:2], rank_by)
-    gap, repeats = float(first - second), values.shape[1]
+    gap = float(first - second)
     if gap <= 1e-9 * abs(float(first)):
         return None
-    # A bootstrap draws from n values, whose variance is less than that of their source.
-    variance = float(np.var(redrawn[0] - redrawn[1])) * repeats**2 / (repeats - 1)
-    needed: float = POWERFUL * variance / gap**2 + STUDENTS
+    of_one_repeat = float(np.var(lucks[0] - lucks[1])) * values.shape[1]
+    needed: float = POWERFUL * of_one_repeat / gap**2 + STUDENTS
     return math.ceil(needed)
 
 
@@ -133,12 +154,12 @@ def certainty(cells: Sequence[RankedCell], sign: int, rank_by: str) -> Certainty
     if repeats < 2:
         return Certainty(repeats, tuple(cell.number for cell in compared), None, None)
     values = sign * np.array([cell.values[:repeats] for cell in compared], np.float64)
-    redrawn = redrawn_scores(values, rank_by)
+    rows, lucks = contenders(values), luck(values, rank_by)
     return Certainty(
         repeats,
-        tuple(compared[row].number for row in contenders(values)),
-        win_again(redrawn),
-        repeats_to_settle(values, redrawn, rank_by),
+        tuple(compared[row].number for row in rows),
+        win_again(values, lucks, rank_by, rows),
+        repeats_to_settle(values, lucks, rank_by),
     )
 
 

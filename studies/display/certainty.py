@@ -16,8 +16,8 @@ MANY = 10_000
 
 LEGEND = (
     "Contenders are the cells that cannot be told from a search's winner (95%, all cells at once), "
-    "itself among them. It wins again in that share of new draws of the seeds, and about so many "
-    "repeats would settle it against the runner-up (power 80%)."
+    "itself among them. On new seeds it wins again with that probability, and about so many repeats "
+    "would settle it against the runner-up (power 80%)."
 )
 
 
@@ -55,7 +55,7 @@ def sureness_lines(known: Mapping[str, Certainty]) -> Iterator[str]:
 
 
 def share_text(certainty: Certainty) -> str:
-    """Return how often the winner wins again: `49%`; `-` where one repeat does not tell."""
+    """Return how probably the winner wins again: `49%`; `-` where one repeat does not tell."""
     return "-" if certainty.win_again is None else f"{certainty.win_again:.0%}"
 
 
@@ -75,7 +75,7 @@ def sureness_sentence(certainty: Certainty) -> str:
     subject = {0: "No other cell is", 1: "1 other cell is"}.get(others, f"{others} other cells are")
     text = (
         f"{subject} as good as the winner, as far as {certainty.repeats} repeats tell (95%, all "
-        f"cells at once). It wins again in {share_text(certainty)} of new draws of the seeds"
+        f"cells at once). On new seeds it wins again with a probability of {share_text(certainty)}"
     )
     if certainty.repeats_to_settle is None:
         return f"{text}{'; the runner-up has the same score' if others else ''}."

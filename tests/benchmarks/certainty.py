@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from studies.certainty import contenders, redrawn_scores, scores, win_again
+from studies.certainty import contenders, luck, scores, win_again
 
 SEED_LUCK, OWN_LUCK = 0.008, 0.0127
 """Standard deviations; together 0.015."""
@@ -69,10 +69,11 @@ def coverage(
     for _ in range(draws):
         values, fresh = (made_up(behind, repeats, dead, random) for _ in range(2))
         ranked = np.argsort(-scores(values, rank_by), kind="stable")
-        kept = ranked[contenders(values[ranked])]
+        values = values[ranked]
+        kept = contenders(values)
         again = np.argmax(scores(fresh, rank_by)) == ranked[0]
-        expected = win_again(redrawn_scores(values[ranked], rank_by))
-        rows.append((0 in kept, len(kept), ranked[0] == 0, expected, again))
+        expected = win_again(values, luck(values, rank_by), rank_by, kept)
+        rows.append((0 in ranked[kept], len(kept), ranked[0] == 0, expected, again))
     return Coverage(*(float(mean) for mean in np.mean(rows, axis=0)))
 
 

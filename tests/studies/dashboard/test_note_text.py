@@ -108,7 +108,7 @@ def test_a_note_says_how_sure_the_winner_is() -> None:
     known = Certainty(10, (3, 1), 0.49, 45)
     text = search_note(study, [CELL], CELL, "trial 3", "", known)
     assert sureness_sentence(known) in text
-    assert "new draws" not in search_note(study, [CELL], CELL, "trial 3", "")
+    assert "new seeds" not in search_note(study, [CELL], CELL, "trial 3", "")
 
 
 def test_without_a_finished_cell_there_is_no_best() -> None:

@@ -80,7 +80,7 @@ def test_losses_far_behind_are_no_contenders(runs: Runs) -> None:
     ]  # fmt: skip
     assert 0.5 < row[4] < 1
     lines = [line.split() for line in asked(runs).splitlines()]
-    start = lines.index("search contenders wins again repeats to settle".split())
+    start = lines.index(["search", "contenders", "wins", "again", "repeats", "to", "settle"])
     assert lines[start + 1] == ["net/size", "2", f"{row[4]:.0%}", "6", str(row[5])]
 
 
