@@ -149,7 +149,7 @@ class StudyAttributes:
             type(repeats) is not int
             or not (isinstance(numbers, list) and all(type(number) is int for number in numbers))
             or not isinstance(win_again, float | None)
-            or not isinstance(to_settle, int | None)
+            or type(to_settle) not in (int, type(None))
         ):
             return None
         return Certainty(repeats, tuple(numbers), win_again, to_settle)

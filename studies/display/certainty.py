@@ -16,8 +16,8 @@ MANY = 10_000
 
 LEGEND = (
     "Contenders are the cells that cannot be told from a search's winner (95%, all cells at once), "
-    "itself among them. On new seeds it wins again with that probability, and about so many repeats "
-    "would settle it against the runner-up (power 80%)."
+    "itself among them. On new seeds it wins again with that probability, and about so many "
+    "repeats would settle it against the runner-up (power 80%)."
 )
 
 

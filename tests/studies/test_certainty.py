@@ -1,6 +1,7 @@
 """How sure a winner is: what is known beforehand comes out, and the best cell stays in."""
 
 import dataclasses
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from studies.certainty import (
     win_again,
 )
 from studies.display.certainty import settling_text, sureness_lines, sureness_sentence
-from tests.benchmarks.certainty import GRIDS, coverage, made_up
+from tests.benchmarks.certainty import GRIDS, Coverage, coverage, made_up
 
 
 def values(*rows: list[float]) -> Any:
@@ -37,13 +38,19 @@ def cell(mean: float, noise: list[float], number: int = 0, state: str = "COMPLET
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["all 20 equal", "5 close, 15 far", "2 equal, 18 behind by 0.02"])
-def test_the_best_cell_is_a_contender_in_95_of_100_draws(name: str) -> None:
-    """In 200 draws at 95%, fewer than 183 are seen once in a hundred times."""
-    row = coverage(GRIDS[name], 10, 0.005, draws=200)
-    assert row.holds_best >= 0.915
+@cache
+def covered(name: str) -> Coverage:
+    return coverage(GRIDS[name], 10, 0.005, draws=200)
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("all 20 equal", 20), ("5 close, 15 far", 5.5), ("steps of 0.005", 5)]
+)
+def test_the_best_cell_is_a_contender_in_95_of_100_draws(name: str, most: float) -> None:
+    """Of 200 draws at 95%, 183 and fewer are seen once in fifty times."""
+    assert covered(name).holds_best > 183 / 200
     # Cells that are far behind are none.
-    assert row.contenders < {"all 20 equal": 20.1, "5 close, 15 far": 6.5}.get(name, 8)
+    assert covered(name).contenders < most
 
 
 def test_what_is_worse_on_every_seed_is_no_contender() -> None:
@@ -84,8 +91,8 @@ def test_equal_cells_share_what_they_win() -> None:
 @pytest.mark.parametrize("name", ["all 20 equal", "5 close, 15 far", "steps of 0.005"])
 def test_a_winner_wins_again_as_often_as_is_expected_of_it(name: str) -> None:
     """A plain bootstrap of the seeds expects 0.4 to 0.7, as it takes all luck for merit."""
-    row = coverage(GRIDS[name], 10, 0.005, draws=200)
-    assert row.wins_again == pytest.approx(row.won_again, abs=0.12)
+    row = covered(name)
+    assert row.wins_again == pytest.approx(row.won_again, abs=0.15)
 
 
 def test_luck_is_that_of_means_of_as_many_repeats() -> None:
@@ -196,14 +203,14 @@ def test_of_a_complete_study_without_a_record_it_is_computed() -> None:
         (
             Certainty(10, (3, 1, 2), 0.49, 45),
             "2 other cells are as good as the winner, as far as 10 repeats tell (95%, all cells at "
-            "once). On new seeds it wins again with a probability of 49%; about 45 repeats would settle "
-            "it against the runner-up.",
+            "once). On new seeds it wins again with a probability of 49%; about 45 repeats would "
+            "settle it against the runner-up.",
         ),
         (
             Certainty(10, (3, 1), 0.5, None),
             "1 other cell is as good as the winner, as far as 10 repeats tell (95%, all cells at "
-            "once). On new seeds it wins again with a probability of 50%; the runner-up has the same "
-            "score.",
+            "once). On new seeds it wins again with a probability of 50%; the runner-up has the "
+            "same score.",
         ),
         (
             Certainty(10, (3,), 1.0, None),
