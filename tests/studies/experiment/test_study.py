@@ -113,7 +113,7 @@ def test_the_metric_is_what_cells_compete_by(
     study = grid_study(replace(TOY, **fields), "Forest", name, WINNER)
     assert study.metric == metric
     assert study.sign == (-1 if "direction" in fields else 1)
-    assert study.pairs == metric.removeprefix("lower bound of ").split()[0]
+    assert study.pairs == metric.rpartition(" of ")[2].split()[0]
 
 
 def test_a_search_is_a_race_and_its_reruns_are_not() -> None:
