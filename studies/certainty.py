@@ -16,8 +16,8 @@ from storage.rows import Certainty, RankedCell, StudyAttributes
 Values = NDArray[np.float64]
 
 SIGNIFICANT = 0.04
-"""Of a set that holds the best cell with 95%: dead networks, of which the test does not know that
-they make differences lopsided, take the rest."""
+"""Less than the 5% of a set that holds the best cell with 95%: differences are not quite symmetric,
+as the test takes them to be."""
 
 POWERFUL: float = (1.960 + 0.842) ** 2
 """A two-sided test at 5% finds a mean so far from 0, in squared standard errors, with a power of
@@ -40,8 +40,8 @@ def contenders(values: Values) -> list[int]:
     The best cell is among them with a probability of 95%, whichever it is: a cell is left out where
     it is worse than one that ranks before it by more than a cell that is the best would be by
     chance in 19 of 20 searches (max-t sign-flip test: for a cell that is as good as all others, the
-    differences of a seed are as likely to have the other sign). A difference counts up to twice
-    the median size of those with that cell, so that one dead network hides no other difference.
+    differences of a seed are as likely to have the other sign). Signs alone are turned, so that a
+    cell that is worse on all seeds is told from the winner also where one of its networks died.
     """
     signs = _signs(values.shape[1])
     return [row for row in range(len(values)) if _may_be_best(values, row, signs)]
@@ -51,10 +51,6 @@ def _may_be_best(values: Values, row: int, signs: NDArray[np.float32]) -> bool:
     if row == 0:
         return True
     differences = np.delete(values, row, axis=0) - values[row]
-    most = 2 * np.median(np.abs(differences), axis=1, keepdims=True)
-    # Where most seeds agree, all differences count.
-    most = np.where(most > 0, most, np.inf)
-    differences = np.clip(differences, -most, most)
     sizes = np.sqrt(np.sum(differences**2, axis=1, keepdims=True))
     # Their sum has a standard deviation of 1 over all signs.
     differences = (differences / np.where(sizes > 0, sizes, 1)).astype(np.float32)
@@ -77,14 +73,23 @@ def luck(values: Values, rank_by: str) -> Values:
     """Return by how much the scores of cells differ on other seeds: shape (cells, draws).
 
     Seeds are drawn with replacement, the same for all cells, and so are equal cells equally lucky.
+    A median of few values takes few others when they are drawn again: its luck is that of the mean
+    without what lies far out, which is less by a known factor.
     """
-    repeats = values.shape[1]
+    repeats, factor = values.shape[1], 1.0
+    if rank_by == "median":
+        middle = np.median(values, axis=1, keepdims=True)
+        # Twice the standard deviation of a usual cell, were it normal.
+        most = 3 * np.median(np.median(np.abs(values - middle), axis=1))
+        values, rank_by = np.clip(values, middle - most, middle + most), "mean"
+        factor = math.sqrt(math.pi / 2)
     draws = np.random.default_rng(0).integers(repeats, size=(DRAWS, repeats))
     # In parts, as all draws of a large grid take gigabytes.
     parts = [scores(values[:, part], rank_by) for part in np.array_split(draws, 20)]
     redrawn = np.concatenate(parts, axis=1)
+    redrawn -= np.mean(redrawn, axis=1, keepdims=True)
     # What is drawn from n values varies less than its source.
-    return (redrawn - scores(values, rank_by)[:, None]) * math.sqrt(repeats / (repeats - 1))
+    return factor * math.sqrt(repeats / (repeats - 1)) * redrawn
 
 
 def scores(values: Values, rank_by: str) -> Values:

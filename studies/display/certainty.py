@@ -32,7 +32,7 @@ def known_certainty(
     lacking = sum(study.certainty is None for study in searches)
     for study in searches:
         known = study.certainty
-        if known is None and lacking <= MOST:
+        if known is None and lacking <= MOST and "grid" in study.attributes:
             # It loads NumPy, which takes as long as all else together.
             from studies.certainty import certainty_of
 

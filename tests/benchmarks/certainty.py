@@ -98,7 +98,7 @@ def main() -> None:
             name, str(repeats), f"{dead:.1%}", f"{row.holds_best:.1%}", f"{row.contenders:.1f}",
             *(f"{share:.0%}" for share in shares),
         )  # fmt: skip
-    Console().print(table)
+    Console(width=100).print(table)
 
 
 if __name__ == "__main__":
