@@ -21,7 +21,7 @@ HALO = [withStroke(linewidth=5, foreground="white")]
 
 FRAME = "#D0006F"
 
-AS_GOOD = "not told from it"
+AS_GOOD = "not told from the winner"
 """Label of the cells that cannot be told from the winner."""
 
 UNDONE = {"RUNNING": "running", "DIVERGED": "diverged", "FAIL": "failed", "PRUNED": "given up"}

@@ -223,8 +223,8 @@ def test_cells_that_cannot_be_told_from_the_winner_are_framed_once() -> None:
     widths = [frame.get_linewidth() for frame in frames]
     assert dict(zip(places, widths, strict=True)) == {(1, 0): 3, (1, 1): 1.2, (0, 0): 1.2}
     assert len(places) == 3
-    assert words(figure).count("not told from it") == 1
-    assert "not told from it" not in words(heat_map(TREES, cells, cells[2]))
+    assert words(figure).count("not told from the winner") == 1
+    assert "not told from the winner" not in words(heat_map(TREES, cells, cells[2]))
 
 
 def test_a_curve_has_rings_around_cells_that_cannot_be_told_from_the_winner() -> None:
@@ -234,7 +234,7 @@ def test_a_curve_has_rings_around_cells_that_cannot_be_told_from_the_winner() ->
         str(line.get_label()): list(line.get_xdata())
         for line in curve(search, "alpha", cells, cells[10]).axes[0].lines
     }
-    assert rings["not told from it"] == [0.8, 0.9]
+    assert rings["not told from the winner"] == [0.8, 0.9]
 
 
 def test_numbers_stand_to_scale_where_there_is_room() -> None:
