@@ -23,6 +23,11 @@ _WORD = {
     " array['attributes', 'choices', cast(cast(param_value as integer) as text)]",
 }
 
+_COUNT = "case when abs(number) < 9e18 then number end"
+
+# Names in quotation marks, such as "lr-batch+1#3": no JSON is read.
+_LIST = """case when value_json like '["%"]' then value_json end"""
+
 _KINDS = {
     "integer": "case when abs(param_value) < 9e18 then cast(param_value as bigint) end",
     "number": "param_value",
@@ -68,7 +73,8 @@ noted as (
     select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
         {KINDS[dialect]["number"]} as number
     from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'extends',
-        'extension', 'objective', 'direction', 'parameters', 'guessing')
+        'extension', 'objective', 'direction', 'parameters', 'guessing', 'repeats', 'contenders',
+        'win_again', 'repeats_to_settle')
 ),
 labelled as (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
@@ -78,9 +84,11 @@ labelled as (
         {label("stages", "value_json")} as stages,
         coalesce({label("objective")}, 'accuracy') as objective,
         case {label("direction")} when 'minimize' then -1 else 1 end as sign,
-        cast({label("parameters", "case when abs(number) < 9e18 then number end")} as bigint)
-            as parameter_count,
-        {label("guessing", "number")} as guessing
+        cast({label("parameters", _COUNT)} as bigint) as parameter_count,
+        {label("guessing", "number")} as guessing,
+        cast({label("repeats", _COUNT)} as bigint) as repeats,
+        {label("contenders", _LIST)} as contenders, {label("win_again", "number")} as win_again,
+        cast({label("repeats_to_settle", _COUNT)} as bigint) as repeats_to_settle
     from noted n join studies s on s.study_id = n.study_id
     group by n.study_id, study_name
     having study_name = {" || '/' || ".join(map(label, ("experiment", "model", "stage")))}
@@ -133,6 +141,20 @@ ranked as (
         order by {place} desc, case when {place} = 0 then study_id end desc, {RANKING}
     ) as rank_of_all
     from cells where {RANKABLE}
+)"""
+
+
+def contenders(dialect: str, columns: Columns) -> str:
+    """Return `contending`: the cells of complete searches that cannot be told from the winner.
+
+    `search` is the stage of the study that they were compared in: it may go on beyond their grid.
+    """
+    return f"""{cells(dialect, columns)},
+contending as (
+    select cells.*, s.stage as search from labelled s
+    join cells on cells.experiment = s.experiment and cells.model = s.model and cells.base = s.base
+    where {RANKABLE} and
+        {_PLACE_IN_TEXT[dialect]}(s.contenders, '"' || cells.stage || '#' || number || '"') > 0
 )"""
 
 

@@ -16,12 +16,20 @@ from storage import cells as sql
 from storage.attributes import attribute, number
 from storage.errors import explained
 from storage.reader import rows_of
-from storage.rows import BestParams, GridCell, ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.rows import (
+    BestParams,
+    Certainty,
+    GridCell,
+    ModelResult,
+    RankedCell,
+    Rerun,
+    StudyAttributes,
+)
 from storage.trainings import recorded
 
-__all__ = ["BestParams", "GridCell", "ModelResult", "RankedCell", "Rerun", "StudyAttributes"]
-__all__ += ["best_cell", "best_params", "drawn_parameters", "grid_cells", "model_results"]
-__all__ += ["ranked_cells", "rerun_curves", "reruns", "stage_cells", "studies"]
+__all__ = ["BestParams", "Certainty", "GridCell", "ModelResult", "RankedCell", "Rerun"]
+__all__ += ["StudyAttributes", "best_cell", "best_params", "drawn_parameters", "grid_cells"]
+__all__ += ["model_results", "ranked_cells", "rerun_curves", "reruns", "stage_cells", "studies"]
 
 _Row = TypeVar("_Row", BestParams, GridCell, ModelResult, Rerun)
 
@@ -90,17 +98,19 @@ def best_cell(
     return _made(GridCell, rows[0]) if rows else None
 
 
-def ranked_cells(
-    engine: Engine, experiment: str | None = None, model: str | None = None
-) -> Iterator[RankedCell]:
-    """Yield the cells of searches: stage by stage, the winner first, those undone last."""
+def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
+    """Yield the cells of all searches, or of some `experiment`, `model`, `base`.
+
+    They come stage by stage, with what lies beyond its grid, the winner first, those undone last.
+    """
     # Left: a cell that has not been told, or diverged, has no values.
     select = f"""select t.trial_id, number, experiment, model, stage, base, state, sign, guessing,
             {attribute("fingerprints")} as fingerprints, v.intermediate_value as value
-        from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id where true"""
+        from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
+        where true"""
     order = f"""order by experiment, model, base, case when {sql.RANKABLE} then 0 else 1 end,
-            {sql.RANKING}, t.trial_id, v.step"""
-    rows = rows_of(engine, sql.cells, select, order, experiment=experiment, model=model)
+        {sql.RANKING}, t.trial_id, v.step"""
+    rows = rows_of(engine, sql.cells, select, order, **study)
     for _, of_cell in groupby(rows, key=lambda row: row["trial_id"]):
         cell, *others = of_cell
         values = tuple(row["value"] for row in (cell, *others) if row["value"] is not None)

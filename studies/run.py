@@ -92,9 +92,10 @@ class _Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of a command line."""
-        return super().parse_args(ctx, list(self._with_numbers(args)))
+        return super().parse_args(ctx, list(self.with_numbers(args)))
 
-    def _with_numbers(self, words: Sequence[str]) -> Iterator[str]:
+    def with_numbers(self, words: Sequence[str]) -> Iterator[str]:
+        """Yield the words of a command line, with the number of every option that lacks one."""
         for word, after in zip_longest(words, words[1:], fillvalue=""):
             is_bare = word in self.numbers and not re.fullmatch(r"-?\d[\d.]*", after)
             yield f"{word}={self.numbers[word]}" if is_bare else word

@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import GridCell, ModelResult
+from storage.queries import Certainty, GridCell, ModelResult
 from storage.trainings import Value
+from studies.display.certainty import sureness_sentence
 from studies.display.markdown import Markdown, document, escaped, table
 from studies.display.words import (
     cell_text,
@@ -30,16 +31,22 @@ TITLES = ("ours", "published")
 
 
 def search_note(
-    study: GridStudy, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+    study: GridStudy,
+    cells: Sequence[GridCell],
+    best: GridCell | None,
+    trial: str,
+    start: str,
+    certainty: Certainty | None = None,
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
     `cells` are those of the study, and of those of its stage that it goes on from; `best` is the
     best of them. `trial` is a link to its trial, `start` a sentence on the parent study, both in
-    Markdown.
+    Markdown; `certainty` is known of a complete search.
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
+    middle = "median" if experiment.rank_by == "median" else "mean"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
     own = [cell for cell in cells if cell.stage == study.name]
     states = Counter(cell.state for cell in own)
@@ -47,7 +54,7 @@ def search_note(
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
     what = (
-        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
+        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their {middle} "
         f"{study.pairs} {experiment.objective}{bound} decides."
     )
     parts = [
@@ -64,6 +71,8 @@ def search_note(
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
     parts.append(_table((Markdown(f"{title}: {trial}"), *TITLES), rows))
+    if certainty is not None:
+        parts.append(sureness_sentence(certainty))
     tried = open_axes(study, [cell.parameters for cell in cells], best.parameters)
     at_the_end = list(edges(tried, best.parameters))
     if at_the_end:

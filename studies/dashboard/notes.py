@@ -13,7 +13,14 @@ from typing import Self
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
-from storage.queries import GridCell, best_cell, model_results, reruns, stage_cells
+from storage.queries import (
+    GridCell,
+    StudyAttributes,
+    best_cell,
+    model_results,
+    reruns,
+    stage_cells,
+)
 from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
@@ -110,7 +117,9 @@ class Board:
         so_far = (grid.experiment.name, grid.model, grid.stage, grid.extension)
         best = best_cell(engine, *so_far)
         cells = stage_cells(engine, *so_far)
-        return search_note(grid, cells, best, _trial_of(study, best), start)
+        names = (grid.experiment.name, grid.model, grid.name)
+        known = StudyAttributes(*names, study.user_attrs).certainty
+        return search_note(grid, cells, best, _trial_of(study, best), start, known)
 
     def _dead(self, grid: GridStudy) -> int:
         """Return how many reruns ended no better than guessing."""

@@ -21,7 +21,7 @@ from studies.experiment.training import FunctionTraining, Training, as_training
 Repeats = Annotated[int, "Trainings per cell."]
 Reruns = Annotated[int, "Fresh trainings of a winner."]
 Search = Literal["stages", "joint", "published"]
-RankBy = Annotated[Literal["mean", "lower-bound"], "What makes a cell the best."]
+RankBy = Annotated[Literal["mean", "median", "lower-bound"], "What makes a cell the best."]
 Racing = Annotated[bool, "Give up cells that can hardly win any more."]
 Extend = Annotated[int, "Further studies while a winner lies on an edge; 4 without a number."]
 
@@ -70,7 +70,8 @@ class Experiment:
     """The stages one after the other; their product at once, `joint`; or no search at all,
     `published`: the published parameters are rerun."""
     rank_by: RankBy = "mean"
-    """What ranks a cell: its `mean`, or the `lower-bound`, which is one standard error worse."""
+    """What ranks a cell: its `mean`; its `median`, which a single training cannot decide; or the
+    `lower-bound`, which is one standard error worse than the mean."""
     racing: Racing = False
     """Whether a cell is given up once it can hardly be the winner any more."""
     extend: Extend = 0

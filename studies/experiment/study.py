@@ -76,8 +76,8 @@ class GridStudy:
     def metric(self) -> str:
         """The name of what its trials are told."""
         measured = f"{self.pairs} {self.experiment.objective}"
-        is_bound = self.experiment.rank_by == "lower-bound" and not self.is_rerun
-        return f"lower bound of {measured}" if is_bound else measured
+        rank_by = "mean" if self.is_rerun else self.experiment.rank_by
+        return measured if rank_by == "mean" else f"{rank_by.replace('-', ' ')} of {measured}"
 
     @property
     def sign(self) -> int:

@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.queries import Certainty, ModelResult, RankedCell, Rerun, StudyAttributes
 from storage.trainings import Value
+from studies.certainty import certainty_of
 from studies.display.words import value_text
 from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
@@ -96,6 +97,12 @@ class ModelRun:
             return len(known["cells"])
         grid = known.get("grid") or grid_of(known, self.cells[study.stage])
         return math.prod(len(values) for values in grid.values())
+
+    @cached_property
+    def certainty(self) -> dict[str, Certainty]:
+        """How sure the winners of complete search stages are."""
+        known = {s: certainty_of(self._studies_of(s)[-1], self.cells[s]) for s in self.searches}
+        return {stage: certainty for stage, certainty in known.items() if certainty is not None}
 
     @cached_property
     def missing(self) -> list[str]:

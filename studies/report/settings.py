@@ -16,7 +16,8 @@ MEANING = {
     "makes the second one worse.",
     "search": "Regret: in the joint search, by how much the best cell's mean is better than that "
     "of the stages' winner, paired by seed: what searching in stages lost there.",
-    "rank_by": "A lower bound prefers cells whose repeats agree.",
+    "rank_by": "A lower bound prefers cells whose repeats agree; a median is decided by no single "
+    "repeat, such as a dead network.",
     "racing": "Racing gives up cells that fall behind: it trains less.",
     "extend": "A stage whose winner lies on an edge of its grid goes on beyond it: it trains more.",
 }

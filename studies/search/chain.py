@@ -2,12 +2,16 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
+from sqlalchemy import Engine
 
+from storage.queries import ranked_cells
+from studies.certainty import certainty
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
@@ -46,17 +50,38 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
             used.append(grid.study_name)
             study = open_study(driver, grid, grid.parent or parent)
             yield from driver.rounds(grid, study)
+            best = None if grid.is_rerun else winner(engine, studies)
+            driver.lock.check()
+            if best is not None:
+                keep_certainty(engine, grid, study)
             if driver.board is not None:
-                driver.lock.check()
                 driver.board.complete(grid, study)
         if grid.is_rerun:
             return
-        best = winner(engine, studies)
         if best is None:
             driver.failed.append(f"{model} stops at {grid.name}: it has no certain winner")
             return
         parent = {"study": f"{experiment.name}/{model}/{best.stage}", "trial": best.number}
         won = best.parameters
+
+
+def keep_certainty(engine: Engine, grid: GridStudy, study: Study) -> None:
+    """Keep with a complete search how sure its winner is, for the views and for who reads it.
+
+    Where the study goes on beyond a grid, that is the winner of all studies of the stage so far.
+    """
+    of_stage = ranked_cells(
+        engine, experiment=grid.experiment.name, model=grid.model, base=grid.stage
+    )
+    names = {grid.stage, *(f"{grid.stage}+{number}" for number in range(1, grid.extension + 1))}
+    cells = [cell for cell in of_stage if cell.stage in names]
+    known = certainty(cells, grid.sign, grid.experiment.rank_by)
+    assert known is not None
+    stored = study.user_attrs
+    for key, value in asdict(known).items():
+        value = list(value) if isinstance(value, tuple) else value
+        if key not in stored or stored[key] != value:
+            study.set_user_attr(key, value)
 
 
 def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:

@@ -22,7 +22,8 @@ def stage_studies(engine: Engine, first: GridStudy) -> Iterator[GridStudy]:
         if first.is_rerun or not first.experiment.extend or winner(engine, studies) is None:
             return
         names = [known.name for known in studies]
-        cells = ranked_cells(engine, first.experiment.name, first.model)
+        of_model = {"experiment": first.experiment.name, "model": first.model}
+        cells = ranked_cells(engine, **of_model)
         further = further_study(studies, [cell for cell in cells if cell.stage in names])
         if further is not None:
             studies.append(further)

@@ -18,7 +18,7 @@ from storage.queries import model_results
 from storage.reader import open_reader
 from studies import Experiment, best, run
 from studies.display.errors import UsageError
-from studies.experiment.options import ExperimentFunction, options_of
+from studies.experiment.options import ExperimentFunction
 from studies.paper import experiment as paper
 from tests.support.terminal import NAME, Terminal
 
@@ -399,6 +399,9 @@ def test_an_option_may_lack_its_number() -> None:
 
     words = ["--extend", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend"]
     numbered = ["--extend=4", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend=4"]
-    assert list(run._with_numbers(words, options_of(paper))) == numbered
-    assert list(run._with_numbers(words, options_of(paper()))) == numbered
-    assert list(run._with_numbers(words, options_of(ExperimentFunction(own)))) == words
+    for definition, expected in (
+        (paper, numbered), (paper(), numbered), (ExperimentFunction(own), words)
+    ):  # fmt: skip
+        command = run.command(definition)
+        assert isinstance(command, run._Command)
+        assert list(command.with_numbers(words)) == expected

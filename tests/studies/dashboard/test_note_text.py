@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from storage.queries import GridCell, ModelResult
+from storage.queries import Certainty, GridCell, ModelResult
 from studies.dashboard.note_text import rerun_note, search_note
+from studies.display.certainty import sureness_sentence
 from studies.experiment.beyond import Beyond
 from studies.experiment.definition import Experiment, Published, Stage
 from studies.experiment.study import grid_study
@@ -75,6 +76,8 @@ def test_the_rule_that_ranks_cells_is_told(direction: str, rule: str) -> None:
     text = note([CELL], CELL, of=dataclasses.replace(TOY, **changes))
     assert f"their mean validation accuracy, {rule} one standard error, decides" in text
     assert "| validation accuracy | 0.850 ± 0.010 |" in text
+    text = note([CELL], CELL, of=dataclasses.replace(TOY, rank_by="median"))
+    assert "A cell is 10 trainings: their median test accuracy decides." in text
 
 
 def test_the_best_cell_stands_beside_what_is_published() -> None:
@@ -100,6 +103,14 @@ def test_of_a_whole_grid_the_best_cell_is_the_winner() -> None:
     cells = [cell(rate=rate) for rate in (0.0, 0.5, 1.0)]
     assert "| winner: trial 3 |" not in note(cells[:2], cells[1], "rate")
     assert "| winner: trial 3 |" in note(cells, cells[1], "rate")
+
+
+def test_a_note_says_how_sure_the_winner_is() -> None:
+    study = grid_study(BESIDE, "tree", "size", None)
+    known = Certainty(10, (3, 1), 0.49, 45)
+    text = search_note(study, [CELL], CELL, "trial 3", "", known)
+    assert sureness_sentence(known) in text
+    assert "new seeds" not in search_note(study, [CELL], CELL, "trial 3", "")
 
 
 def test_without_a_finished_cell_there_is_no_best() -> None:

@@ -141,6 +141,21 @@ def test_a_study_that_goes_on_shows_the_whole_grown_grid(
     assert len(before.axes[0].get_yticklabels()) == 4
 
 
+def test_a_complete_study_says_how_sure_its_winner_is(
+    store: Store, study: optuna.Study, tmp_path: Path
+) -> None:
+    kept = {
+        "repeats": 10,
+        "contenders": ["size#0", "size#4"],
+        "win_again": 0.75,
+        "repeats_to_settle": 30,
+    }
+    for key, value in kept.items():
+        study.set_user_attr(key, value)
+    complete(store, study, tmp_path / "figures")
+    assert "1 other cell is as good as the winner, as far as 10 repeats tell" in get_note(study)
+
+
 def test_a_run_with_nothing_new_writes_nothing(
     store: Store, study: optuna.Study, tmp_path: Path
 ) -> None:

@@ -123,7 +123,7 @@ def test_names_that_sql_and_study_names_cannot_take_are_refused(name: Any) -> No
         ({"direction": "up"}, "direction must be maximize or minimize, not up"),
         ({"select_on": "train"}, "select-on must be test or validation, not train"),
         ({"search": "random"}, "search must be stages, joint or published, not random"),
-        ({"rank_by": "luck"}, "rank-by must be mean or lower-bound, not luck"),
+        ({"rank_by": "luck"}, "rank-by must be mean, median or lower-bound, not luck"),
         ({"rank_by": "lower-bound", "repeats": 1}, "lower-bound needs at least 2 repeats"),
         ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
         ({"extend": -1}, "extend must be from 0 to 100, not -1"),

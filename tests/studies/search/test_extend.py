@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +13,7 @@ import optuna
 import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
+from sqlalchemy import text
 from sqlalchemy.engine.default import DefaultDialect
 
 from storage.queries import best_params, grid_cells, model_results, ranked_cells
@@ -20,6 +22,7 @@ from storage.store import open_store
 from storage.trainings import training_runs
 from studies import Beyond, Experiment, Stage
 from studies.display.errors import UsageError
+from studies.display.table import results
 from studies.report.choice import model_runs
 from studies.search.chain import run_chains
 from studies.search.plan import Durations, plan
@@ -111,6 +114,23 @@ def test_the_optimum_beyond_the_grid_is_found(finished: Local) -> None:
     (first,) = (c for c in grid_cells(engine, "toy", "net", "leaves") if c.parameters == BEST)
     assert first.mean == pytest.approx(best.mean)
     engine.dispose()
+
+
+def test_each_study_knows_how_sure_the_winner_of_its_stage_is_by_then(finished: Local) -> None:
+    """The last one's own cells are worse: its winner is a cell of the study before."""
+    engine = open_reader(finished.url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("select stage, depth, width from contenders")).all()
+        counts = connection.execute(text("select stage, contenders from certainty")).all()
+    winner = next(ranked_cells(engine, base="size"))
+    (row,) = results(finished.url)[1]
+    engine.dispose()
+    won = {"size": 4, "size+1": 8, "size+2": 16, "size+3": 32, "size+4": 32, "leaves": 32}
+    assert {(stage, depth, 16) for stage, depth in won.items()} <= set(map(tuple, rows))
+    assert dict(map(tuple, counts)) == Counter(stage for stage, *_ in rows)
+    assert winner.stage == "size+3" and list(row.certainty) == ["size", "leaves"]
+    assert row.certainty["size"].contenders[0] == winner.name
+    assert len(row.certainty["size"].contenders) == dict(map(tuple, counts))["size+4"]
 
 
 def test_each_further_study_says_where_it_comes_from(finished: Local) -> None:
@@ -285,7 +305,7 @@ def test_what_diverges_beyond_the_grid_cannot_win(local: Local) -> None:
     engine = open_reader(local.url)
     (best,) = best_params(engine)
     assert best.parameters["depth"] == 8
-    cells = list(ranked_cells(engine, "toy", "net"))
+    cells = list(ranked_cells(engine, experiment="toy", model="net"))
     engine.dispose()
     assert [cell.state for cell in cells if cell.stage == "size+2"] == ["DIVERGED"] * 3
 
