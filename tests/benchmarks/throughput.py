@@ -101,7 +101,8 @@ class Bench:
             for _ in range(jobs)
         ]
         started = time.perf_counter()
-        futures = [self.cluster.submit(do, job) for job in work]
+        (host,) = self.cluster.hosts()
+        futures = [self.cluster.submit(host.name, do, job) for job in work]
         reports: list[list[Report]] = [future.result() for future in futures]
         seconds = (time.perf_counter() - started) / (jobs * size)
         self.cluster.finished(0)
