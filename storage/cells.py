@@ -12,7 +12,7 @@ DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
 RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
-RANKING = "sign * score desc, coalesce(place, number)"
+RANKING = "sign * score desc, extension, coalesce(place, number)"
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
 
@@ -22,6 +22,11 @@ _WORD = {
     "postgresql": "cast(distribution_json as json) #>>"
     " array['attributes', 'choices', cast(cast(param_value as integer) as text)]",
 }
+
+_COUNT = "case when abs(number) < 9e18 then number end"
+
+# Names in quotation marks, such as "lr-batch+1#3": no JSON is read.
+_LIST = """case when value_json like '["%"]' then value_json end"""
 
 _KINDS = {
     "integer": "case when abs(param_value) < 9e18 then cast(param_value as bigint) end",
@@ -67,18 +72,23 @@ def trials(dialect: str, columns: Columns) -> str:
 noted as (
     select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
         {KINDS[dialect]["number"]} as number
-    from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'objective',
-        'direction', 'parameters', 'guessing')
+    from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'extends',
+        'extension', 'objective', 'direction', 'parameters', 'guessing', 'repeats', 'contenders',
+        'win_again', 'repeats_to_settle')
 ),
 labelled as (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
-        {label("stage")} as stage, {label("stage", "value_json")} as stage_json,
+        {label("stage")} as stage, coalesce({label("extends")}, {label("stage")}) as base,
+        coalesce({label("extends", "value_json")}, {label("stage", "value_json")}) as base_json,
+        coalesce({label("extension", "number")}, 0) as extension,
         {label("stages", "value_json")} as stages,
         coalesce({label("objective")}, 'accuracy') as objective,
         case {label("direction")} when 'minimize' then -1 else 1 end as sign,
-        cast({label("parameters", "case when abs(number) < 9e18 then number end")} as bigint)
-            as parameter_count,
-        {label("guessing", "number")} as guessing
+        cast({label("parameters", _COUNT)} as bigint) as parameter_count,
+        {label("guessing", "number")} as guessing,
+        cast({label("repeats", _COUNT)} as bigint) as repeats,
+        {label("contenders", _LIST)} as contenders, {label("win_again", "number")} as win_again,
+        cast({label("repeats_to_settle", _COUNT)} as bigint) as repeats_to_settle
     from noted n join studies s on s.study_id = n.study_id
     group by n.study_id, study_name
     having study_name = {" || '/' || ".join(map(label, ("experiment", "model", "stage")))}
@@ -121,15 +131,30 @@ cells as (
 
 def ranked(dialect: str, columns: Columns) -> str:
     """Return `ranked`: the cells that may win, number 1 being the winner of a model's search."""
-    # Later stages are begun later, but for those of studies that were deleted and searched again.
+    # Later stages are begun later, but for those of studies that were deleted and searched again. A
+    # stage is its grid and the studies that go on beyond it.
+    place = f"coalesce({_PLACE_IN_TEXT[dialect]}(stages, base_json), 0)"
     return f"""{cells(dialect, columns)},
 ranked as (
     select cells.*, row_number() over (
         partition by experiment, model
-        order by coalesce({_PLACE_IN_TEXT[dialect]}(stages, stage_json), 0) desc, study_id desc,
-            {RANKING}
+        order by {place} desc, case when {place} = 0 then study_id end desc, {RANKING}
     ) as rank_of_all
     from cells where {RANKABLE}
+)"""
+
+
+def contenders(dialect: str, columns: Columns) -> str:
+    """Return `contending`: the cells of complete searches that cannot be told from the winner.
+
+    `search` is the stage of the study that they were compared in: it may go on beyond their grid.
+    """
+    return f"""{cells(dialect, columns)},
+contending as (
+    select cells.*, s.stage as search from labelled s
+    join cells on cells.experiment = s.experiment and cells.model = s.model and cells.base = s.base
+    where {RANKABLE} and
+        {_PLACE_IN_TEXT[dialect]}(s.contenders, '"' || cells.stage || '#' || number || '"') > 0
 )"""
 
 

@@ -2,8 +2,10 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated, Any
 
 import typer
 
@@ -24,10 +26,44 @@ def new_app() -> typer.Typer:
     return typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def run_app(app: Callable[..., object], module: str, words: Sequence[str] | None = None) -> None:
+def run_app(app: typer.Typer, module: str, words: Sequence[str] | None = None) -> None:
     """Run the command of a module as it was typed, or with other words; end in SystemExit."""
     with output():
-        app(words, prog_name=f"python -m {module}")
+        with_version(typer.main.get_command(app))(words, prog_name=f"python -m {module}")
+
+
+def with_version(command: Any) -> Any:
+    """Return a command with an option `--version`."""
+    command.params.append(*typer.main.get_command(_versioned).params)
+    return command
+
+
+def _show_version(is_asked_for: bool) -> None:
+    if is_asked_for:
+        try:
+            print(f"digit-studies {version('digit-studies')}")
+        except PackageNotFoundError:
+            print("digit-studies, which is not installed")
+        raise typer.Exit
+
+
+_versioned = new_app()
+
+
+@_versioned.command()
+def lend_version(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+        ),
+    ] = False,
+) -> None:
+    """Lend its option to all commands."""
 
 
 @contextmanager

@@ -16,12 +16,20 @@ from storage import cells as sql
 from storage.attributes import attribute, number
 from storage.errors import explained
 from storage.reader import rows_of
-from storage.rows import BestParams, GridCell, ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.rows import (
+    BestParams,
+    Certainty,
+    GridCell,
+    ModelResult,
+    RankedCell,
+    Rerun,
+    StudyAttributes,
+)
 from storage.trainings import recorded
 
-__all__ = ["BestParams", "GridCell", "ModelResult", "RankedCell", "Rerun", "StudyAttributes"]
-__all__ += ["best_cell", "best_params", "drawn_parameters", "grid_cells", "model_results"]
-__all__ += ["ranked_cells", "rerun_curves", "reruns", "studies"]
+__all__ = ["BestParams", "Certainty", "GridCell", "ModelResult", "RankedCell", "Rerun"]
+__all__ += ["StudyAttributes", "best_cell", "best_params", "drawn_parameters", "grid_cells"]
+__all__ += ["model_results", "ranked_cells", "rerun_curves", "reruns", "stage_cells", "studies"]
 
 _Row = TypeVar("_Row", BestParams, GridCell, ModelResult, Rerun)
 
@@ -68,24 +76,41 @@ def grid_cells(engine: Engine, experiment: str, model: str, stage: str) -> list[
     return [_made(GridCell, row) for row in rows]
 
 
-def best_cell(engine: Engine, experiment: str, model: str, stage: str) -> GridCell | None:
-    """Return a study's best finished cell by the rule of `best_params`, None if there is none."""
-    select, order = f"{_CELLS} {sql.RANKABLE}", f"order by {sql.RANKING} limit 1"
-    rows = rows_of(
-        engine, sql.cells, select, order, experiment=experiment, model=model, stage=stage
-    )
+def stage_cells(
+    engine: Engine, experiment: str, model: str, stage: str, last: int
+) -> list[GridCell]:
+    """Return the cells of a stage and of the studies that go on beyond it, up to number `last`."""
+    select = f"{_CELLS} extension <= {last}"
+    rows = rows_of(engine, sql.cells, select, experiment=experiment, model=model, base=stage)
+    return [_made(GridCell, row) for row in rows]
+
+
+def best_cell(
+    engine: Engine, experiment: str, model: str, stage: str, last: int = 0
+) -> GridCell | None:
+    """Return the best finished cell by the rule of `best_params`, None if there is none.
+
+    That is one of a stage's grid, or of the studies that go on beyond it, up to number `last`.
+    """
+    select = f"{_CELLS} {sql.RANKABLE} and extension <= {last}"
+    order = f"order by {sql.RANKING} limit 1"
+    rows = rows_of(engine, sql.cells, select, order, experiment=experiment, model=model, base=stage)
     return _made(GridCell, rows[0]) if rows else None
 
 
-def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
-    """Yield the cells of all searches: study by study, the winner first, those undone last."""
+def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
+    """Yield the cells of all searches, or of some `experiment`, `model`, `base`.
+
+    They come stage by stage, with what lies beyond its grid, the winner first, those undone last.
+    """
     # Left: a cell that has not been told, or diverged, has no values.
-    select = f"""select t.trial_id, number, experiment, model, stage, state, sign, guessing,
+    select = f"""select t.trial_id, number, experiment, model, stage, base, state, sign, guessing,
             {attribute("fingerprints")} as fingerprints, v.intermediate_value as value
         from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
-        order by experiment, model, stage, case when {sql.RANKABLE} then 0 else 1 end,
-            {sql.RANKING}, v.step"""
-    rows = rows_of(engine, sql.cells, select)
+        where true"""
+    order = f"""order by experiment, model, base, case when {sql.RANKABLE} then 0 else 1 end,
+        {sql.RANKING}, t.trial_id, v.step"""
+    rows = rows_of(engine, sql.cells, select, order, **study)
     for _, of_cell in groupby(rows, key=lambda row: row["trial_id"]):
         cell, *others = of_cell
         values = tuple(row["value"] for row in (cell, *others) if row["value"] is not None)
@@ -103,6 +128,7 @@ def ranked_cells(engine: Engine) -> Iterator[RankedCell]:
             number=cell["number"],
             values=values,
             fingerprints=tuple(json.loads(cell["fingerprints"] or "[]")),
+            base=cell["base"],
         )
 
 

@@ -29,6 +29,8 @@ _OURS = {
     "best_params": ("view", ("experiment", "model", "runs")),
     "grid_cells": ("view", ("experiment", "model", "stage", "runs", "state")),
     "model_results": ("view", ("experiment", "model", "parameters", "reruns")),
+    "certainty": ("view", ("experiment", "model", "stage", "repeats", "contenders")),
+    "contenders": ("view", ("experiment", "model", "stage", "runs")),
 }
 """Tables and views under our names, each with columns that it has in every version."""
 

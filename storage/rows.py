@@ -46,6 +46,11 @@ class GridCell:
     number: int = field(kw_only=True)
     """Of the trial in its study."""
 
+    @property
+    def name(self) -> str:
+        """What it is called among the cells of a model: `lr-batch+1#3`."""
+        return f"{self.stage}#{self.number}"
+
 
 @dataclass(frozen=True)
 class RankedCell(GridCell):
@@ -55,6 +60,8 @@ class RankedCell(GridCell):
     """In the order of the seeds. Whether on test or validation data, the protocol says."""
     fingerprints: tuple[str, ...]
     """Of the trainings, in the order of the seeds; empty where an older version made the study."""
+    base: str
+    """The stage that its study belongs to: it may go on beyond the grid of that one."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +122,45 @@ class Rerun:
 
 
 @dataclass(frozen=True)
+class Certainty:
+    """How sure the winner of a search is: a row of `certainty`, and attributes of its study."""
+
+    repeats: int
+    """Of the winner."""
+    contenders: tuple[str, ...]
+    """Names of the cells that cannot be told from the winner; its own comes first. Of a study that
+    goes on beyond a grid, those of the grid are among them."""
+    win_again: float | None
+    """Probability that the winner wins on new seeds; None for one repeat."""
+    repeats_to_settle: int | None
+    """About how many repeats tell the winner from the runner-up with a power of 80%; None where
+    nothing is between the two."""
+
+
+@dataclass(frozen=True)
 class StudyAttributes:
-    """What a study keeps of where it comes from."""
+    """What a study keeps of where it comes from, and of its certainty."""
 
     experiment: str
     model: str
     stage: str
     attributes: Mapping[str, Any]
     """All of them, by name."""
+
+    @property
+    def certainty(self) -> Certainty | None:
+        """How sure the winner is; None of reruns, while a search goes on, and of older studies."""
+        names = ("repeats", "contenders", "win_again", "repeats_to_settle")
+        repeats, cells, win_again, to_settle = map(self.attributes.get, names)
+        # Others may have set them to anything.
+        if (
+            type(repeats) is not int
+            or not (isinstance(cells, list) and all(type(cell) is str for cell in cells))
+            or not isinstance(win_again, float | None)
+            or type(to_settle) not in (int, type(None))
+        ):
+            return None
+        return Certainty(repeats, tuple(cells), win_again, to_settle)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,20 @@
-"""The SQL views that people query: `best_params`, `grid_cells`, `model_results`."""
+"""The SQL views that people query: of winners, of cells, of reruns, of how sure a winner is."""
 
 from sqlalchemy import Connection, text
 
-from storage.cells import DEAD, DEVIATION, MEAN, RUNS, cells, deviation, parameters, ranked, reruns
+from storage.cells import (
+    DEAD,
+    DEVIATION,
+    MEAN,
+    RUNS,
+    cells,
+    contenders,
+    deviation,
+    parameters,
+    ranked,
+    reruns,
+    trials,
+)
 from storage.columns import Columns, objectives
 
 # PostgreSQL rewrites a view's text, so there it is kept as the view's comment.
@@ -12,7 +24,7 @@ _STORED = {
     " from pg_class where relkind = 'v' and pg_table_is_visible(oid)",
 }
 
-VIEWS = ("best_params", "grid_cells", "model_results")
+VIEWS = ("best_params", "grid_cells", "model_results", "certainty", "contenders")
 
 
 def definitions(dialect: str, columns: Columns) -> dict[str, str]:
@@ -44,6 +56,19 @@ select experiment, model, parameter_count as parameters,
     {deviation("train_seconds", "mean_seconds")} as std_train_seconds,
     count(*) as reruns, count(train_seconds) as timed
 from reruns group by study_id, experiment, model, objective, parameter_count
+""",
+        # What the driver keeps with a search that is complete: statistics are not done in SQL.
+        "certainty": f"""
+with {trials(dialect, columns)}
+select experiment, model, stage, repeats,
+    length(contenders) - length(replace(contenders, '#', '')) as contenders,
+    win_again, repeats_to_settle
+from labelled where repeats is not null and contenders is not null
+""",
+        "contenders": f"""
+with {contenders(dialect, columns)}
+select experiment, model, search as stage, {values}{measured}
+from contending c
 """,
     }
     return {name: f"CREATE VIEW {name} AS\n{select.strip()}" for name, select in selects.items()}

@@ -1,15 +1,18 @@
 """Ask the store for the best parameters: `python -m studies.best [MODEL]`."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import typer
+from sqlalchemy import Engine
 
 from storage.commands import new_app, run_app
-from storage.queries import BestParams, ModelResult
+from storage.queries import BestParams, ModelResult, ranked_cells
+from storage.reader import open_reader
 from storage.urls import DEFAULT_STORAGE
 from studies.display.exit_codes import exit_codes
-from studies.display.table import results, show_results
+from studies.display.table import Row, results, show_results
 
 app = new_app()
 
@@ -28,11 +31,18 @@ def best(
             show_results(storage, experiment, models)
             return
         parameters, rows = results(storage, experiment, models)
-        winners = [
-            _winner(row.best, parameters)
-            | {"result": _result(row.result, parameters) if row.result else None}
-            for row in rows
-        ]
+        engine = open_reader(storage)
+        try:
+            winners = [
+                _winner(row.best, parameters)
+                | {
+                    "certainty": list(_certainty(engine, row, parameters)),
+                    "result": _result(row.result, parameters) if row.result else None,
+                }
+                for row in rows
+            ]
+        finally:
+            engine.dispose()
         print(json.dumps(winners, indent=2))
 
 
@@ -46,6 +56,24 @@ def _winner(best: BestParams, parameters: list[str]) -> dict[str, Any]:
         f"std_{best.objective}": best.deviation,
         "runs": best.runs,
     }
+
+
+def _certainty(engine: Engine, row: Row, parameters: list[str]) -> Iterator[dict[str, Any]]:
+    """Yield rows of `certainty` by their columns, with the contenders of each search."""
+    for stage, certainty in row.certainty.items():
+        names = {"experiment": row.best.experiment, "model": row.best.model, "base": stage}
+        by_name = {cell.name: cell.parameters for cell in ranked_cells(engine, **names)}
+        yield {
+            "stage": stage,
+            "repeats": certainty.repeats,
+            "contenders": [
+                {name: by_name[cell].get(name) for name in parameters}
+                for cell in certainty.contenders
+                if cell in by_name
+            ],
+            "win_again": certainty.win_again,
+            "repeats_to_settle": certainty.repeats_to_settle,
+        }
 
 
 def _result(result: ModelResult, parameters: list[str]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from digitcmp.models import MODELS, VARIANTS, ModelSpec, build
 from studies.display.errors import UsageError
+from studies.experiment.beyond import Beyond
 from studies.experiment.definition import (
     Experiment,
+    Extend,
     Published,
     Racing,
     RankBy,
@@ -32,10 +34,14 @@ PAIRS = 1000
 """Pairs that a seed draws for training, and as many for validation and test."""
 
 STAGES = (
-    Stage("lr-batch", learning_rate=[5e-3, 1e-3, 5e-4, 1e-4], batch_size=[8, 16, 32, 64, 128]),
-    Stage("alpha", alpha=[tenth / 10 for tenth in range(11)]),
-)
-"""Source: the paper's section on hyper-parameter search."""
+    Stage(
+        "lr-batch", learning_rate=[5e-3, 1e-3, 5e-4, 1e-4], batch_size=[8, 16, 32, 64, 128],
+        beyond={"batch_size": Beyond(factor=2, least=1, most=PAIRS)},
+    ),
+    Stage("alpha", alpha=[tenth / 10 for tenth in range(11)], beyond={"alpha": Beyond(step=0.1)}),
+)  # fmt: skip
+"""Source: the paper's section on hyper-parameter search. How it goes on is ours: the learning rate
+as its own values do, 1e-2, 5e-2, ... and 5e-5, 1e-5, ...; alpha by 0.1, not below 0."""
 
 GUESSING = 0.6
 """Accuracy up to which a training has learned nothing: it is no better than guessing.
@@ -177,6 +183,7 @@ def _experiment(
     ] = Experiment.search,
     rank_by: RankBy = Experiment.rank_by,
     racing: Racing = Experiment.racing,
+    extend: Extend = Experiment.extend,
     data_dir: Annotated[Path | None, "Folder with the four IDX files of mnist."] = None,
 ) -> Experiment:
     if not 1 <= epochs <= MOST:
@@ -185,7 +192,7 @@ def _experiment(
         raise UsageError(f"stage1-alpha must be a number from 0, not {stage1_alpha}")
     if search != "stages" and stage1_alpha != 0:
         raise UsageError("stage1-alpha has no meaning where no first stage is searched")
-    first = Stage("lr-batch", **STAGES[0].grid, alpha=[float(stage1_alpha)])
+    first = STAGES[0].with_grid({**STAGES[0].grid, "alpha": [float(stage1_alpha)]})
     settings: dict[str, Value] = {
         "epochs": epochs, "auxiliary": auxiliary, "data": data, "pairs": PAIRS,
     }  # fmt: skip
@@ -199,7 +206,7 @@ def _experiment(
         **_compared(trainings),
         stages=(first, STAGES[1]),
         repeats=repeats, reruns=reruns, select_on=select_on, search=search, rank_by=rank_by,
-        racing=racing,
+        racing=racing, extend=extend,
         data=partial(_digits, data, data_dir),
         settings=settings,
         published=TABLE_I,

@@ -2,29 +2,27 @@
 
 import inspect
 import math
-import os
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand
 
-from storage.commands import new_app
+from storage.commands import new_app, with_version
 from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
-from studies.display.exit_codes import FAILED, SIGNALLED, exit_codes, interruptible
-from studies.display.table import results, show_results
+from studies.display.exit_codes import FAILED, exit_codes, interruptible, leaving
+from studies.display.table import show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
-from studies.experiment.options import Definition, Option, options_of, resolve
+from studies.experiment.options import BARE, Definition, Option, options_of, resolve
 from studies.paper import experiment as paper
-
-if TYPE_CHECKING:
-    from storage.queries import ModelResult
 
 ALL = "all"
 
@@ -32,7 +30,7 @@ ALL = "all"
 def run(
     definition: Definition,
     options: Mapping[str, Any],
-    models: Annotated[list[str], typer.Argument(help="Names of models, or all.")],
+    models: list[str],
     define: Annotated[
         str | None,
         typer.Option(metavar="FILE.py", help="The file of an experiment other than the paper's."),
@@ -73,7 +71,7 @@ def run(
             raise UsageError(f"--grid {name} is given twice: give all of its values at once")
         grids[name] = [_value(word) for word in values.split(",") if word]
     chosen = resolve(definition, options, experiment, grids)
-    names = _models(models, list(chosen.models))
+    names = models_of(models, list(chosen.models))
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.service import Settings, run_models
 
@@ -86,15 +84,41 @@ def run(
         raise typer.Exit(FAILED)
 
 
+class _Command(TyperCommand):
+    """Takes options without their numbers, where these stand for one."""
+
+    numbers: Mapping[str, int] = {}
+    """What such an option stands for, by its flag."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of a command line."""
+        return super().parse_args(ctx, list(self.with_numbers(args)))
+
+    def with_numbers(self, words: Sequence[str]) -> Iterator[str]:
+        """Yield the words of a command line, with the number of every option that lacks one."""
+        for word, after in zip_longest(words, words[1:], fillvalue=""):
+            is_bare = word in self.numbers and not re.fullmatch(r"-?\d[\d.]*", after)
+            yield f"{word}={self.numbers[word]}" if is_bare else word
+
+
 def command(definition: Definition) -> Callable[..., Any]:
     """Return the command with the options of an experiment beside its own. Raises UsageError."""
     app = new_app()
     own = dict(inspect.signature(run, eval_str=True).parameters)
     del own["definition"], own["options"]
-    options = {name: _parameter(name, o) for name, o in options_of(definition).items()}
+    known = options_of(definition)
+    options = {name: _parameter(name, option) for name, option in known.items()}
     for name in options:
-        if name in own or name == "help":
+        if name in own or name in ("help", "version"):
             raise UsageError(f"option {name} of the experiment is one of the command's own")
+
+    def models_like(incomplete: str) -> list[str]:
+        names = [*resolve(definition, {}).models, ALL]
+        return [name for name in names if name.startswith(incomplete)]
+
+    # For the shell that completes a word.
+    argument = typer.Argument(help="Names of models, or all.", autocompletion=models_like)
+    own["models"] = own["models"].replace(annotation=Annotated[list[str], argument])
 
     def chosen(**given: Any) -> None:
         of_run = {name: given.pop(name) for name in own}
@@ -105,16 +129,23 @@ def command(definition: Definition) -> Callable[..., Any]:
     chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     chosen.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     chosen.__doc__ = run.__doc__
-    app.command()(chosen)
+    app.command(cls=_Command)(chosen)
     try:
-        return typer.main.get_command(app)
+        made = typer.main.get_command(app)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise UsageError(f"an option of the experiment cannot be given in words: {error}") from None
+    assert isinstance(made, _Command)
+    made.numbers = {
+        f"--{name.replace('_', '-')}": number
+        for name, number in BARE.items()
+        if int in (known[name].kind, *get_args(known[name].kind))
+    }
+    return made
 
 
 def _parameter(name: str, option: Option) -> inspect.Parameter:
     """Return an option of an experiment as a parameter of the command."""
-    metavar = "|".join(map(str, option.choices)) or None
+    metavar = "|".join(map(str, option.choices)) or ("[N]" if name in BARE else None)
     info = typer.Option(help=option.help, metavar=metavar)
     if bool in (option.kind, *get_args(option.kind)):
         flag = f"--{name.replace('_', '-')}"
@@ -128,8 +159,11 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
     )
 
 
-def _models(names: Sequence[str], known: list[str]) -> list[str]:
-    """Return the models that a list of names means, once for all mentions, in order of mention."""
+def models_of(names: Sequence[str], known: list[str]) -> list[str]:
+    """Return the models that names mean, once for all mentions, in order of mention.
+
+    Raises UsageError for a name that is not known.
+    """
     for name in names:
         if name not in known and name != ALL:
             # Who forgets to write --storage gives its URL as a name.
@@ -150,16 +184,24 @@ def _value(word: str) -> int | float | str:
     return word
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; `--define FILE.py` decides which options it has."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+def chosen_command(words: Sequence[str]) -> Callable[..., Any]:
+    """Return the command that words ask for: `--define FILE.py` decides which options it has.
+
+    Raises UsageError.
+    """
+    _require_folder()
     files = [after for word, after in pairwise(words) if word == "--define"]
     files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
+    return command(load(files[-1]) if files else paper)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command, and end in SystemExit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     with output():
         try:
             with exit_codes():
-                _require_folder()
-                chosen = command(load(files[-1]) if files else paper)
+                chosen = with_version(chosen_command(words))
         except typer.Exit as ended:
             sys.exit(ended.exit_code)
         chosen(words, prog_name="python -m studies.run")
@@ -173,38 +215,6 @@ def _require_folder() -> None:
         raise UsageError("the current folder is gone: change to one that is there") from None
 
 
-def run_model(
-    name: str,
-    storage: str = DEFAULT_STORAGE,
-    experiment: str | None = None,
-    define: Definition | None = None,
-    **options: Any,
-) -> "ModelResult":
-    """Run the chain of one model, as `python -m studies.run` does, and return its results.
-
-    `define` is an experiment, the paper's by default, and `options` are its own:
-    `run_model("MLP", epochs=5, repeats=3)`. `experiment` names it. Raises KeyError for an unknown
-    model, RuntimeError where cells failed or all reruns diverged, else as `run_models`.
-    """
-    from studies.search.service import Settings, run_models
-
-    chosen = resolve(define or paper, options, experiment)
-    chosen.training(name)
-    settings = Settings(storage)
-    failed = run_models(chosen, [name], settings, Console(stderr=True))
-    if failed:
-        raise RuntimeError("; ".join(failed))
-    _, rows = results(settings.storage, chosen.name, [name])
-    if not rows or rows[0].result is None:
-        raise RuntimeError(f"all reruns of {name} diverged")
-    return rows[0].result
-
-
 if __name__ == "__main__":
-    try:
+    with leaving():
         main()
-    except SystemExit as ended:
-        if ended.code in SIGNALLED:
-            # Dask would wait for workers that have yet to start: they end with this process.
-            os._exit(int(ended.code))
-        raise

@@ -7,8 +7,9 @@ from itertools import chain
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import GridCell, ModelResult
+from storage.queries import Certainty, GridCell, ModelResult
 from storage.trainings import Value
+from studies.display.certainty import sureness_sentence
 from studies.display.markdown import Markdown, document, escaped, table
 from studies.display.words import (
     cell_text,
@@ -20,6 +21,7 @@ from studies.display.words import (
     value_text,
 )
 from studies.experiment.definition import Experiment
+from studies.experiment.extension import open_axes
 from studies.experiment.study import GridStudy
 
 GAP = " | \u2003"
@@ -29,27 +31,35 @@ TITLES = ("ours", "published")
 
 
 def search_note(
-    study: GridStudy, cells: Sequence[GridCell], best: GridCell | None, trial: str, start: str
+    study: GridStudy,
+    cells: Sequence[GridCell],
+    best: GridCell | None,
+    trial: str,
+    start: str,
+    certainty: Certainty | None = None,
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
-    `trial` is a link to the trial of the best cell, `start` a sentence on the parent study, both in
-    Markdown.
+    `cells` are those of the study, and of those of its stage that it goes on from; `best` is the
+    best of them. `trial` is a link to its trial, `start` a sentence on the parent study, both in
+    Markdown; `certainty` is known of a complete search.
     """
     experiment = study.experiment
     sign = "less" if study.sign > 0 else "plus"
+    middle = "median" if experiment.rank_by == "median" else "mean"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
-    states = Counter(cell.state for cell in cells)
+    own = [cell for cell in cells if cell.stage == study.name]
+    states = Counter(cell.state for cell in own)
     done = sum(states[state] for state in DECIDED)
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
     what = (
-        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their mean "
+        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their {middle} "
         f"{study.pairs} {experiment.objective}{bound} decides."
     )
     parts = [
         Markdown(escaped(what) + start),
-        f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, cells)} {_next(study)}",
+        f"**{done} of {len(study)} cells done**{lost}.{_dead(experiment, own)} {_next(study)}",
     ]
     if best is None or best.mean is None:
         return document(parts)
@@ -61,13 +71,27 @@ def search_note(
         rows.append(("no better than guessing", f"{best.dead} of {best.runs} runs", ""))
     title = "winner" if done == len(study) else "best so far"
     parts.append(_table((Markdown(f"{title}: {trial}"), *TITLES), rows))
-    at_the_end = list(edges(study.grid, best.parameters))
+    if certainty is not None:
+        parts.append(sureness_sentence(certainty))
+    tried = open_axes(study, [cell.parameters for cell in cells], best.parameters)
+    at_the_end = list(edges(tried, best.parameters))
     if at_the_end:
         parts.append(
             f"⚠ **This cell lies on the grid's edge** ({', '.join(at_the_end)} that was tried): "
-            "a better one may lie beyond."
+            f"{_beyond(study, done)}"
         )
     return document(parts)
+
+
+def _beyond(study: GridStudy, done: int) -> str:
+    """Return what becomes of a winner on the edge."""
+    further = study.extension + 1
+    if further > study.experiment.extend:
+        return "a better one may lie beyond."
+    name = f"{study.stage}+{further}"
+    if done < len(study):
+        return f"if it wins, {name} tries what lies beyond."
+    return f"{name} tries what lies beyond."
 
 
 def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, start: str) -> str:
@@ -147,7 +171,11 @@ def _grid(study: GridStudy) -> str:
     varied = " x ".join(
         f"{name} {{{', '.join(map(value_text, values))}}}" for name, values in study.varied.items()
     )
-    return f"{varied} at {cell_text(study.fixed)}" if study.fixed else varied
+    text = " at ".join(filter(None, [varied, cell_text(study.fixed)]))
+    if not study.extension:
+        return text
+    count = f"{len(study)} new cell{'s' * (len(study) > 1)}"
+    return f"{count} {'of' if varied else 'at'} {text}, as {study.reason}"
 
 
 def _dead(experiment: Experiment, cells: Sequence[GridCell]) -> str:

@@ -13,7 +13,14 @@ from typing import Self
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
-from storage.queries import GridCell, best_cell, grid_cells, model_results, reruns
+from storage.queries import (
+    GridCell,
+    StudyAttributes,
+    best_cell,
+    model_results,
+    reruns,
+    stage_cells,
+)
 from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
@@ -107,9 +114,12 @@ class Board:
         if grid.is_rerun:
             results = model_results(engine, grid.experiment.name)
             return rerun_note(grid, results, self._dead(grid), start)
+        so_far = (grid.experiment.name, grid.model, grid.stage, grid.extension)
+        best = best_cell(engine, *so_far)
+        cells = stage_cells(engine, *so_far)
         names = (grid.experiment.name, grid.model, grid.name)
-        best = best_cell(engine, *names)
-        return search_note(grid, grid_cells(engine, *names), best, _trial_of(study, best), start)
+        known = StudyAttributes(*names, study.user_attrs).certainty
+        return search_note(grid, cells, best, _trial_of(study, best), start, known)
 
     def _dead(self, grid: GridStudy) -> int:
         """Return how many reruns ended no better than guessing."""
@@ -182,8 +192,14 @@ def _start(study: Study) -> str:
 
 
 def _trial_of(study: Study, best: GridCell | None) -> str:
-    """Return a link to the trial of the best cell."""
-    return "" if best is None else _link(study._study_id, best.number, f"trial {best.number}")
+    """Return a link to the trial of the best cell, which may be one of a study before."""
+    if best is None:
+        return ""
+    name = f"{best.experiment}/{best.model}/{best.stage}"
+    if name == study.study_name:
+        return _link(study._study_id, best.number, f"trial {best.number}")
+    identifier = study._storage.get_study_id_from_name(name)
+    return _link(identifier, best.number, f"trial {best.number} of {name}")
 
 
 def _link(study: int, trial: int, text: str) -> str:

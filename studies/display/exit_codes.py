@@ -15,7 +15,7 @@ from storage.commands import SENTENCES, exit_codes
 from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-__all__ = ["FAILED", "SIGNALLED", "exit_codes", "interruptible"]
+__all__ = ["FAILED", "exit_codes", "interruptible", "leaving"]
 
 SIGNALLED = tuple(128 + number for number in SENTENCES)
 """Exit codes of a command that a signal ended."""
@@ -64,6 +64,20 @@ def interruptible() -> Iterator[None]:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(before_woken)
             woken.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def leaving() -> Iterator[None]:
+    """Let a command that a signal ended end this process at once.
+
+    Dask would wait for workers that have yet to start; these end with this process.
+    """
+    try:
+        yield
+    except SystemExit as ended:
+        if ended.code in SIGNALLED:
+            os._exit(int(ended.code))
+        raise
 
 
 def _watch(signals: socket.socket) -> None:

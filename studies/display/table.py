@@ -2,18 +2,27 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
 from typing import Any
 
 from storage.columns import read_columns
 from storage.errors import explained, place, without_secrets
-from storage.queries import BestParams, ModelResult, best_params, model_results, studies
+from storage.queries import (
+    BestParams,
+    Certainty,
+    ModelResult,
+    best_params,
+    model_results,
+    studies,
+)
 from storage.reader import open_reader
 from storage.urls import DEFAULT_STORAGE
+from studies.display.certainty import LEGEND, known_certainty, sureness_lines
 from studies.display.errors import UsageError
 from studies.display.words import (
+    aligned,
     did_you_mean,
     measured_figures,
     number_text,
@@ -33,6 +42,8 @@ class Row:
     result: ModelResult | None
     published: Mapping[str, Any]
     """As the study attribute of that name; empty where nothing is published."""
+    certainty: Mapping[str, Certainty] = field(default_factory=dict)
+    """How sure the winners of its searches are, by stage; of complete searches alone."""
 
 
 def show_results(
@@ -49,6 +60,9 @@ def show_results(
     """
     parameters, rows = results(opened or storage, experiment, models)
     print(*_lines(parameters, rows), sep="\n")
+    searches = _searches(rows)
+    if searches:
+        print("", *sureness_lines(searches), fill(LEGEND, 100), "", sep="\n")
     for remark in timing_remarks([row.result for row in rows if row.result is not None]):
         print(fill(remark, 100))
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
@@ -69,6 +83,14 @@ def results(
         reruns = {(row.experiment, row.model): row for row in model_results(engine, experiment)}
         with explained(engine.url), engine.connect() as connection:
             parameters = list(read_columns(connection)["parameter"])
+        searches = [
+            study
+            for study in known
+            if study.stage != "rerun"
+            and experiment in (None, study.experiment)
+            and (not models or study.model in models)
+        ]
+        certainty = known_certainty(engine, searches)
     finally:
         engine.dispose()
     # Of models in the order of the last run's experiment, then as begun.
@@ -90,8 +112,18 @@ def results(
         if best is None and result is not None:
             best = BestParams(*key, result.objective, result.parameters, None, None, 0)
         if best is not None and (not models or best.model in models):
-            rows.append(Row(best, result, published.get(key, {})))
+            rows.append(Row(best, result, published.get(key, {}), certainty.get(key, {})))
     return parameters, rows
+
+
+def _searches(rows: Sequence[Row]) -> dict[str, Certainty]:
+    """Return how sure the winners are, by the names of the searches."""
+    is_single = len({row.best.experiment for row in rows}) == 1
+    return {
+        "/".join(((row.best.experiment,) * (not is_single)) + (row.best.model, stage)): certainty
+        for row in rows
+        for stage, certainty in row.certainty.items()
+    }
 
 
 def _require(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -103,7 +135,7 @@ def _require(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
 
 
 def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
-    """Yield aligned columns; rich takes as long for hundreds of lines as all else together."""
+    """Yield the table of winners."""
     winners = [row.best for row in rows]
     measured = [measured_figures(row.result) for row in rows]
     published = [published_figures(row.published) for row in rows]
@@ -126,13 +158,7 @@ def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
         numbers.append((title, [figures[number] for figures in measured]))
         if any(row.published for row in rows):
             numbers.append(("published", [figures[number] for figures in published]))
-    columns = []
-    for align, kind in ((str.ljust, words), (str.rjust, numbers)):
-        for column in ([title, *cells] for title, cells in kind):
-            width = max(map(len, column))
-            columns.append([align(cell, width) for cell in column])
-    for line in zip(*columns, strict=True):
-        yield "  ".join(line)
+    yield from aligned(words, numbers)
 
 
 def _dashboard(storage: str, artifact_dir: Path | None) -> str:

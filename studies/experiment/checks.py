@@ -16,9 +16,13 @@ FIRST_REPEATS = 3
 The one-sided p-value of three pairs is at least 1/8."""
 
 PROTOCOL = (
-    "repeats", "reruns", "select_on", "search", "rank_by", "racing", "objective", "direction",
+    "repeats", "reruns", "select_on", "search", "rank_by", "racing", "extend", "objective",
+    "direction",
 )  # fmt: skip
 """Fields of an experiment that its studies keep, beside settings and grids."""
+
+MOST_FURTHER = 100
+"""Further studies of a stage."""
 
 _LONGEST = 50
 """Letters of a column: PostgreSQL cuts names after 63, and others are made of them."""
@@ -45,6 +49,9 @@ def check_fields(experiment: "Experiment") -> None:
             f"racing gives up a cell after {FIRST_REPEATS} repeats at the earliest: it needs "
             f"more of them, not {experiment.repeats}"
         )
+    number = experiment.extend
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MOST_FURTHER:
+        raise UsageError(f"extend must be from 0 to {MOST_FURTHER}, not {number}")
     if experiment.data is not None and not callable(experiment.data):
         raise UsageError("data must be a function that loads it, without arguments")
     deadline = experiment.deadline

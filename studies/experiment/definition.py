@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from storage.trainings import Value
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, value_text
+from studies.experiment.beyond import Beyond
 from studies.experiment.checks import (
     PROTOCOL,
     check_columns,
@@ -20,8 +21,9 @@ from studies.experiment.training import FunctionTraining, Training, as_training
 Repeats = Annotated[int, "Trainings per cell."]
 Reruns = Annotated[int, "Fresh trainings of a winner."]
 Search = Literal["stages", "joint", "published"]
-RankBy = Annotated[Literal["mean", "lower-bound"], "What makes a cell the best."]
+RankBy = Annotated[Literal["mean", "median", "lower-bound"], "What makes a cell the best."]
 Racing = Annotated[bool, "Give up cells that can hardly win any more."]
+Extend = Annotated[int, "Further studies while a winner lies on an edge; 4 without a number."]
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,12 @@ class Experiment:
     """The stages one after the other; their product at once, `joint`; or no search at all,
     `published`: the published parameters are rerun."""
     rank_by: RankBy = "mean"
-    """What ranks a cell: its `mean`, or the `lower-bound`, which is one standard error worse."""
+    """What ranks a cell: its `mean`; its `median`, which a single training cannot decide; or the
+    `lower-bound`, which is one standard error worse than the mean."""
     racing: Racing = False
     """Whether a cell is given up once it can hardly be the winner any more."""
+    extend: Extend = 0
+    """How many further studies a stage may have while its winner lies on an edge of its grid."""
     version: str | None = None
     """What stands for the code of the training functions in fingerprints; their source by default,
     comments aside."""
@@ -132,6 +137,11 @@ class Experiment:
         return tuple(self.grid)
 
     @property
+    def beyond(self) -> dict[str, Beyond | None]:
+        """How parameters go on beyond the grid, where a stage says so."""
+        return {name: rule for stage in self.stages for name, rule in stage.beyond.items()}
+
+    @property
     def rerun_seeds(self) -> range:
         """The seeds of the reruns: 10, 11, ..., further on where the repeats have used those."""
         first = max(10, self.repeats)
@@ -159,7 +169,7 @@ class Experiment:
         place = max(places, key=lambda place: len(self.stages[place].grid[parameter]))
         stages, before = list(self.stages), self.stages[place]
         chosen = grid_values(parameter, values, before.grid[parameter])
-        stages[place] = Stage(before.name, **{**before.grid, parameter: chosen})
+        stages[place] = before.with_grid({**before.grid, parameter: chosen})
         if name is None:
             name = f"{self.name}+{parameter}={','.join(map(value_text, chosen))}"
         return replace(self, name=name, stages=tuple(stages))
@@ -178,4 +188,4 @@ def _of_one_kind(stages: Sequence[Stage]) -> Iterator[Stage]:
         known |= {name: known.get(name, ()) + values for name, values in stage.grid.items()}
     for stage in stages:
         grid = {name: grid_values(name, values, known[name]) for name, values in stage.grid.items()}
-        yield Stage(stage.name, **grid)
+        yield stage.with_grid(grid)

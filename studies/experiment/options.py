@@ -16,8 +16,11 @@ from studies.experiment.stage import Stage
 
 Change = Callable[[Experiment], Experiment]
 
-SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing")
+SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing", "extend")
 """Options that mean nothing where nothing is searched."""
+
+BARE = {"extend": 4}
+"""What options stand for that may be given without a number."""
 
 
 class Option(NamedTuple):
@@ -216,6 +219,8 @@ def _name(experiment: Experiment, differing: Mapping[str, Any]) -> str:
             )
         if isinstance(value, bool):
             words.append(shown if value else f"no-{shown}")
+        elif value == BARE.get(option):
+            words.append(shown)
         else:
             words.append(f"{shown}={value_text(value)}")
     return f"{experiment.name}+{','.join(words)}" if words else experiment.name

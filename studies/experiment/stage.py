@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from storage.trainings import Value
 from studies.display.errors import UsageError
+from studies.experiment.beyond import MOST_WHOLE, Beyond
 
 RERUN, JOINT = "rerun", "joint"
 """Names of stages that users do not define."""
@@ -22,13 +23,22 @@ class Stage:
     """One stage of the chain: a grid over some parameters, at the winner of the stage before.
 
     `Stage("size", max_depth=[4, 8], criterion=["gini", "entropy"])`: values are numbers or words.
-    A single value is a fixed start, which a later stage may search. Raises UsageError.
+    A single value is a fixed start, which a later stage may search. `beyond` says how parameters go
+    on where `--extend` follows a winner beyond the grid; None: not at all. Raises UsageError.
     """
 
     name: str
     grid: Mapping[str, tuple[Value, ...]]
+    beyond: Mapping[str, Beyond | None] = field(default_factory=dict)
 
-    def __init__(self, name: str, /, **grid: Iterable[Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        /,
+        *,
+        beyond: Mapping[str, Beyond | None] | None = None,
+        **grid: Iterable[Any],
+    ) -> None:
         check_name("stage", name, 50)
         if name in (RERUN, JOINT):
             raise UsageError(f"no stage can be called {name}: every experiment may have it")
@@ -37,6 +47,12 @@ class Stage:
         object.__setattr__(self, "name", name)
         checked = {parameter: grid_values(parameter, given) for parameter, given in grid.items()}
         object.__setattr__(self, "grid", checked)
+        object.__setattr__(self, "beyond", {} if beyond is None else beyond)
+        check_beyond(self)
+
+    def with_grid(self, grid: Mapping[str, Iterable[Any]]) -> "Stage":
+        """Return the stage with another grid over the same parameters."""
+        return Stage(self.name, beyond=self.beyond, **grid)
 
 
 def grid_values(
@@ -70,13 +86,27 @@ def grid_values(
     return tuple(values)
 
 
+def check_beyond(stage: Stage) -> None:
+    """Raise UsageError where what goes on is no parameter of a stage, or is not said as it is."""
+    if not isinstance(stage.beyond, Mapping):
+        raise UsageError(
+            f"beyond in stage {stage.name} is {stage.beyond!r}: give a mapping from parameters, "
+            "such as {'depth': Beyond(factor=2)}"
+        )
+    for parameter, rule in stage.beyond.items():
+        if parameter not in stage.grid:
+            raise UsageError(f"stage {stage.name} has no parameter {parameter} that could go on")
+        if rule is not None and not isinstance(rule, Beyond):
+            raise UsageError(f"{parameter} goes on by a Beyond(...) or None, not by {rule!r}")
+
+
 def is_value(value: object) -> bool:
     """Return whether a parameter or a setting may have a value: a finite number, or a word."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int) and not isinstance(value, bool):
         # Optuna and SQLite count so far in floats without a gap.
-        return abs(value) <= 2**53
+        return abs(value) <= MOST_WHOLE
     return isinstance(value, str) and value != ""
 
 

@@ -29,14 +29,27 @@ class GridStudy:
     experiment: Experiment
     model: str
     name: str
-    """Of its stage."""
+    """Of its stage, with `+1`, `+2`, ... for those that go on beyond it."""
     grid: Mapping[str, tuple[Value, ...]]
     """Every parameter, also those that do not vary; of reruns the seed, too."""
+    extension: int = 0
+    """The number of a study that goes on beyond the grid of its stage; 0 for that grid itself."""
+    only: tuple[Parameters, ...] | None = None
+    """The cells, where they are not the whole product of the grid."""
+    parent: Mapping[str, Any] | None = None
+    """Of a study that goes on: study and trial of the winner beyond which it lies."""
+    reason: str | None = None
+    """Of a study that goes on: why."""
 
     @property
     def study_name(self) -> str:
         """The name of the Optuna study."""
         return f"{self.experiment.name}/{self.model}/{self.name}"
+
+    @property
+    def stage(self) -> str:
+        """The name of its stage in the chain."""
+        return self.name.partition("+")[0]
 
     @property
     def is_rerun(self) -> bool:
@@ -63,8 +76,8 @@ class GridStudy:
     def metric(self) -> str:
         """The name of what its trials are told."""
         measured = f"{self.pairs} {self.experiment.objective}"
-        is_bound = self.experiment.rank_by == "lower-bound" and not self.is_rerun
-        return f"lower bound of {measured}" if is_bound else measured
+        rank_by = "mean" if self.is_rerun else self.experiment.rank_by
+        return measured if rank_by == "mean" else f"{rank_by.replace('-', ' ')} of {measured}"
 
     @property
     def sign(self) -> int:
@@ -82,6 +95,13 @@ class GridStudy:
         return {name: values for name, values in self.grid.items() if len(values) > 1}
 
     @property
+    def searched(self) -> dict[str, tuple[Value, ...]]:
+        """The parameters that its stage searches, with the values of the stage's grid."""
+        grids = {stage.name: stage.grid for stage in self.experiment.stages}
+        grid = self.experiment.grid if self.stage == JOINT else grids.get(self.stage, {})
+        return {k: values for k, values in grid.items() if len(values) > 1 and k in self.grid}
+
+    @property
     def fixed(self) -> dict[str, Value]:
         """The parameters with one value."""
         return {name: values[0] for name, values in self.grid.items() if len(values) == 1}
@@ -90,14 +110,18 @@ class GridStudy:
     def following(self) -> tuple[str, ...]:
         """The names of the stages after it."""
         names = chain(self.experiment, self.model)
-        return names[names.index(self.name) + 1 :]
+        return names[names.index(self.stage) + 1 :]
 
     def __len__(self) -> int:
         """The number of cells."""
+        if self.only is not None:
+            return len(self.only)
         return math.prod(len(values) for values in self.grid.values())
 
     def cells(self) -> list[Cell]:
         """Return all cells in the order of their places."""
+        if self.only is not None:
+            return [self.cell(parameters) for parameters in self.only]
         grid = product(*self.grid.values())
         return [self.cell(dict(zip(self.grid, values, strict=True))) for values in grid]
 

@@ -6,7 +6,7 @@ Readable for colour-blind people and in greyscale. Published results stand besid
 from studies.figures.files import figures_of, file_name, model_figures, search_figures
 from studies.figures.models import DrawnModel
 from studies.figures.search import Search
-from studies.figures.style import png
+from studies.figures.style import Format, picture, png
 
-__all__ = ["DrawnModel", "Search", "figures_of", "file_name", "model_figures", "png"]
-__all__ += ["search_figures"]
+__all__ = ["DrawnModel", "Format", "Search", "figures_of", "file_name", "model_figures", "picture"]
+__all__ += ["png", "search_figures"]

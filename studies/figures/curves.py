@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from storage.queries import GridCell
 from storage.trainings import Value
 from studies.display.words import number_text, value_text
-from studies.figures.search import Search, has_words, is_done
+from studies.figures.search import AS_GOOD, FRAME, Search, has_words, is_done
 from studies.figures.style import FAINT, OURS, canvas, legend_below
 
 ASIDE = 0.015
@@ -24,7 +24,10 @@ TICKS = 15
 
 
 def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
-    """Draw the mean objective against one parameter, with the deviation as error bars."""
+    """Draw the mean objective against one parameter, with the deviation as error bars.
+
+    Cells that cannot be told from the winner have a ring.
+    """
     figure, axes = canvas(f"{search.model}: {search.measured} against {name}")
     values = search.values(name, cells)
     places = _places(values)
@@ -48,6 +51,17 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
             [places[published["parameters"][name]] + aside], [published["mean"]],
             [published["deviation"]], color="#707070", marker="s", markerfacecolor="white",
             linestyle="none", capsize=6, label="published",
+        )  # fmt: skip
+    won = None if best is None else best.name
+    rings = {
+        places[cell.parameters[name]]: cell.mean
+        for cell in cells
+        if cell.name in search.contenders and cell.name != won and cell.mean is not None
+    }
+    if rings:
+        axes.plot(
+            list(rings), list(rings.values()), marker="o", markersize=13, markerfacecolor="none",
+            markeredgecolor=FRAME, linestyle="none", label=AS_GOOD,
         )  # fmt: skip
     if best is not None and best.mean is not None:
         value = best.parameters[name]

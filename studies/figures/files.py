@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from matplotlib.figure import Figure
 from sqlalchemy import Engine
 
-from storage.queries import GridCell, best_cell, grid_cells, model_results, rerun_curves, studies
+from storage.queries import (
+    GridCell,
+    best_cell,
+    model_results,
+    rerun_curves,
+    stage_cells,
+    studies,
+)
 from studies.figures.curves import curve, loss_curves
 from studies.figures.models import (
     DrawnModel,
@@ -22,6 +29,7 @@ def figures_of(
 ) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of a study; those of reruns show all models of the experiment so far.
 
+    Those of a study that goes on beyond a grid show the grid as well.
     Raises `StoreError`.
     """
     attributes = {
@@ -30,9 +38,11 @@ def figures_of(
         if study.experiment == experiment and study.stage == stage
     }
     if stage != "rerun":
-        cells = grid_cells(engine, experiment, model, stage)
-        search = Search.of_study(model, attributes[model], cells)
-        yield from search_figures(search, cells, best_cell(engine, experiment, model, stage))
+        known = attributes[model]
+        so_far = (experiment, model, known.get("extends", stage), known.get("extension", 0))
+        cells = stage_cells(engine, *so_far)
+        search = Search.of_study(model, known, cells)
+        yield from search_figures(search, cells, best_cell(engine, *so_far))
         return
     curves = rerun_curves(engine, experiment, model)
     is_objective = attributes[model].get("objective") == "loss"

@@ -11,13 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from storage.queries import GridCell
+from storage.queries import GridCell, StudyAttributes
 from storage.trainings import Value
 from studies.display.words import plus_minus, value_text
 from studies.figures.style import HEIGHT, canvas, legend_below
 
 HALO = [withStroke(linewidth=5, foreground="white")]
 """Around frames, so that they stand out from cells of any lightness."""
+
+FRAME = "#D0006F"
+
+AS_GOOD = "not told from the winner"
+"""Label of the cells that cannot be told from the winner."""
 
 UNDONE = {"RUNNING": "running", "DIVERGED": "diverged", "FAIL": "failed", "PRUNED": "given up"}
 
@@ -32,6 +37,9 @@ class Search:
     """The data on which cells compete, and the objective."""
     is_minimized: bool = False
     published: Mapping[str, Any] | None = None
+    contenders: tuple[str, ...] = ()
+    """The names of cells that cannot be told from the winner, itself among them; none where that
+    is not known."""
 
     @classmethod
     def of_study(
@@ -39,9 +47,11 @@ class Search:
     ) -> "Search":
         """Return what the attributes of a study hold."""
         pairs = attributes.get("protocol", {}).get("select_on", "test")
+        certainty = StudyAttributes("", model, "", attributes).certainty
         return cls(
             model, grid_of(attributes, cells), f"{pairs} {attributes.get('objective', 'accuracy')}",
             attributes.get("direction") == "minimize", attributes.get("published"),
+            () if certainty is None else certainty.contenders,
         )  # fmt: skip
 
     @property
@@ -62,12 +72,18 @@ class Search:
 
 
 def grid_of(attributes: Mapping[str, Any], cells: Sequence[GridCell]) -> dict[str, Sequence[Value]]:
-    """Return the grid of a search; an older one's is that of its protocol, or of its cells."""
-    if attributes.get("grid"):
-        return dict(attributes["grid"])
+    """Return the grid of a search, with what lies beyond it among the cells.
+
+    An older study's is that of its protocol, or of its cells.
+    """
     tried: dict[str, dict[Value, None]] = {}
     for name, value in (item for cell in cells for item in cell.parameters.items()):
         tried.setdefault(name, {})[value] = None
+    if attributes.get("grid"):
+        return {
+            name: list(dict.fromkeys([*values, *tried.get(name, ())]))
+            for name, values in attributes["grid"].items()
+        }
     protocol = attributes.get("protocol", {})
     return {
         name: protocol.get(f"{name}s", list(values)) if len(values) > 1 else list(values)
@@ -88,8 +104,8 @@ def is_done(cell: GridCell) -> bool:
 def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
     """Draw the mean objective over the first two parameters that vary, with its deviation.
 
-    Of cells that differ in other parameters, the best counts. The places of the winner and of the
-    published parameters are framed.
+    Of cells that differ in other parameters, the best counts. The places of the winner, of cells
+    that cannot be told from it, and of the published parameters are framed.
     """
     down, across = search.varied[:2]
     rows, columns = search.values(down, cells), search.values(across, cells)
@@ -123,16 +139,23 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     figure.colorbar(image, ax=axes, label=f"mean {search.measured}")
-    framed = [("winner", best.parameters)] if best else []
+    framed = [(AS_GOOD, cell.parameters) for cell in cells if cell.name in search.contenders]
+    framed += [("winner", best.parameters)] if best else []
     if search.published:
         mean = plus_minus(search.published["mean"], search.published["deviation"], 3)
         framed.append((f"published ({mean})", search.published["parameters"]))
+    frames: dict[tuple[str, int, int], None] = {}
     for label, parameters in framed:
         row_value, column_value = parameters.get(down), parameters.get(across)
         if row_value in rows and column_value in columns:
-            _frame(axes, rows.index(row_value), columns.index(column_value), label)
+            row, column = rows.index(row_value), columns.index(column_value)
+            if label == "winner":
+                frames.pop((AS_GOOD, row, column), None)
+            frames[label, row, column] = None
+    for label, row, column in frames:
+        _frame(axes, row, column, label)
     if axes.patches:
-        legend_below(figure)
+        legend_below(figure, columns=3)
     return figure
 
 
@@ -143,14 +166,17 @@ def _text(cell: GridCell) -> str:
 
 
 def _frame(axes: Axes, row: int, column: int, label: str) -> None:
-    """Frame a cell: the winner solid and wide, what is published dashed, and inside it."""
+    """Frame a cell: the winner wide, its equals narrow, what is published dashed, and inside."""
     style: dict[str, Any]
     edge, style = 0.40, {"linestyle": (0, (3, 2)), "linewidth": 1.6}
-    if label == "winner":
-        edge, style = 0.47, {"linewidth": 3}
+    if label in ("winner", AS_GOOD):
+        edge, style = 0.47, {"linewidth": 3 if label == "winner" else 1.2}
+    if label in axes.get_legend_handles_labels()[1]:
+        # A legend has a label once.
+        label = "_"
     axes.add_patch(
         Rectangle(
-            (column - edge, row - edge), 2 * edge, 2 * edge, fill=False, edgecolor="#D0006F",
+            (column - edge, row - edge), 2 * edge, 2 * edge, fill=False, edgecolor=FRAME,
             label=label, path_effects=HALO, **style,
         )
     )  # fmt: skip

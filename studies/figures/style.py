@@ -4,8 +4,9 @@ import warnings
 from collections.abc import Iterable, Sequence
 from io import BytesIO
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -77,14 +78,29 @@ def legend_below(figure: Figure, columns: int = 2, **options: Any) -> None:
     figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, **options)
 
 
+Format = Literal["png", "pdf", "svg"]
+
+_UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+"""What a file of a format is told to leave out."""
+
+
 def png(figure: Figure) -> bytes:
     """Return the figure as a picture, the same bytes whenever the results are the same."""
+    return picture(figure, "png")
+
+
+def picture(figure: Figure, format: Format) -> bytes:
+    """Return the figure in a format, the same bytes whenever the results are the same."""
     # Names and words are text: `$` starts no formula in them.
     for text in figure.findobj(Text):
         text.set_parse_math(False)
     file = BytesIO()
-    with warnings.catch_warnings():
+    # Text of a PDF that other programs can edit; names in an SVG that do not change.
+    with (
+        warnings.catch_warnings(),
+        rc_context({"pdf.fonttype": 42, "svg.hashsalt": "digit-studies"}),
+    ):
         # A sign that the font lacks is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(file, format=format, dpi=110, metadata=_UNDATED[format])
     return file.getvalue()

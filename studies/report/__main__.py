@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,6 +28,12 @@ def report(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the report.")] = Path(
         "report"
     ),
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Also tables.tex: settings and results, for booktabs.")
+    ] = False,
+    figures: Annotated[
+        Literal["png", "pdf", "svg"], typer.Option(help="The figures also in this format.")
+    ] = "png",
 ) -> None:
     """Compare models, and say what their factors do, from the store alone.
 
@@ -47,7 +53,7 @@ def report(
             print("no model is complete, so there is nothing to report", file=sys.stderr)
             print(*left_out, sep="\n", end="\n" * bool(left_out), file=sys.stderr)
             raise typer.Exit(FAILED)
-        findings, files = compose(runs, chosen, training_runs(engine))
+        findings, files = compose(runs, chosen, training_runs(engine), figures, latex)
         write_files(out, files)
         print(*map(without_marks, findings), *left_out, sep="\n")
         print(f"Report: {out / 'report.html'}")

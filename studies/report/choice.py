@@ -24,7 +24,10 @@ def model_runs(engine: Engine) -> list[ModelRun]:
     for study in queries.studies(engine):
         studies[study.experiment, study.model][study.stage] = study
     for cell in queries.ranked_cells(engine):
-        cells[cell.experiment, cell.model].setdefault(cell.stage, []).append(cell)
+        key = cell.experiment, cell.model
+        # A study that goes on beyond a stage's grid is part of the stage.
+        stage = cell.base if cell.base in studies[key] else cell.stage
+        cells[key].setdefault(stage, []).append(cell)
     for rerun in queries.reruns(engine):
         reruns[rerun.experiment, rerun.model].append(rerun)
     names: dict[str, dict[str, None]] = defaultdict(dict)

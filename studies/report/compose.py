@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from storage.trainings import TrainingRun
 from studies.display.markdown import bullets, document
 from studies.display.words import listed
+from studies.figures import Format
 from studies.report.choice import incomplete
 from studies.report.contrasts import comparisons, pairs_section
 from studies.report.effects import effects, effects_section, treatments
 from studies.report.findings import findings
 from studies.report.headline import headline_section
+from studies.report.latex import latex_tables
 from studies.report.page import Pictures, html_page
 from studies.report.replication import replication_section
 from studies.report.runs import ModelRun
@@ -19,11 +21,13 @@ from studies.report.trainings import csv_of, provenance_section, trainings_of
 
 
 def compose(
-    runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], known: Sequence[TrainingRun]
-) -> tuple[list[str], dict[str, bytes]]:
+    runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], known: Sequence[TrainingRun],
+    figures: Format = "png", has_latex: bool = False,
+) -> tuple[list[str], dict[str, bytes]]:  # fmt: skip
     """Report on `runs`, of which `chosen` speak for their models; `known` are all trainings.
 
-    Return the findings, and the files by name. A section yields paragraphs, its title first.
+    Return the findings, and the files by name, the figures also as `figures` says. A section yields
+    paragraphs, its title first.
     """
     names = treatments(chosen)
     changes, tests = effects(chosen), comparisons(chosen)
@@ -34,7 +38,7 @@ def compose(
         title = f"What {listed(names)} {'does' if len(names) == 1 else 'do'}"
     else:
         title = f"Results of {listed(list(dict.fromkeys(run.experiment for run in runs)))}"
-    pictures = Pictures()
+    pictures = Pictures(figures)
     paragraphs = [
         f"# {title}",
         bullets(sentences),
@@ -53,4 +57,5 @@ def compose(
         "training_runs.csv": csv_of(runs, known),
         "report.md": markdown.encode(),
         "report.html": html_page(markdown, title, pictures),
+        **({"tables.tex": latex_tables(chosen)} if has_latex else {}),
     }

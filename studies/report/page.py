@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from studies.display import markdown
 from studies.display.errors import UsageError
 from studies.display.markdown import Markdown, document, escaped
-from studies.figures import file_name, png
+from studies.figures import Format, file_name, picture, png
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff;
@@ -56,12 +56,18 @@ def folded(title: str, content: Iterable[str]) -> Markdown:
 
 
 class Pictures(dict[str, bytes]):
-    """The figures of a report, PNG files by the names in its text."""
+    """The figures of a report, PNG files by the names in its text, and beside them as `format`."""
+
+    def __init__(self, format: Format = "png") -> None:
+        super().__init__()
+        self._format = format
 
     def shown(self, text: str, name: str, figure: Figure) -> Markdown:
         """Keep a figure; return what shows it in the text."""
         file = f"figures/{file_name(name)}"
         self[file] = png(figure)
+        if self._format != "png":
+            self[f"{file.removesuffix('.png')}.{self._format}"] = picture(figure, self._format)
         return Markdown(f"![{escaped(text)}]({file})")
 
 

@@ -7,18 +7,20 @@ from functools import cached_property
 from typing import Any
 
 from storage.cells import DECIDED
-from storage.queries import ModelResult, RankedCell, Rerun, StudyAttributes
+from storage.queries import Certainty, ModelResult, RankedCell, Rerun, StudyAttributes
 from storage.trainings import Value
+from studies.certainty import certainty_of
 from studies.display.words import value_text
 from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
+from studies.figures.search import grid_of
 from studies.report.gaps import Summary, summarized
 
 PUBLISHED = "published"
 """The `search` of an experiment that reruns published parameters."""
 
 USUAL: Mapping[str, Any] = {
-    "select_on": "test", "search": "stages", "rank_by": "mean", "racing": False,
+    "select_on": "test", "search": "stages", "rank_by": "mean", "racing": False, "extend": 0,
 }  # fmt: skip
 """The fields of a protocol that say how a winner is chosen, with what older studies did."""
 
@@ -32,7 +34,7 @@ class ModelRun:
     studies: Mapping[str, StudyAttributes]
     """By stage, as begun."""
     cells: Mapping[str, Sequence[RankedCell]]
-    """By search stage, the winner first."""
+    """By search stage, with what lies beyond its grid; the winner first."""
     reruns: Sequence[Rerun]
     names: Sequence[str]
     """The parameters of the experiment's models."""
@@ -80,6 +82,28 @@ class ModelRun:
         """Return what figures show of a search stage; its grid, too."""
         return Search.of_study(self.model, self.studies[stage].attributes, self.cells[stage])
 
+    def _studies_of(self, stage: str) -> list[StudyAttributes]:
+        """Return the study of a stage's grid, and those that go on beyond it."""
+        return [
+            study
+            for name, study in self.studies.items()
+            if stage in (name, study.attributes.get("extends"))
+        ]
+
+    def _cells_of(self, study: StudyAttributes) -> int:
+        """Return how many cells a study has when it is complete."""
+        known = study.attributes
+        if "cells" in known:
+            return len(known["cells"])
+        grid = known.get("grid") or grid_of(known, self.cells[study.stage])
+        return math.prod(len(values) for values in grid.values())
+
+    @cached_property
+    def certainty(self) -> dict[str, Certainty]:
+        """How sure the winners of complete search stages are."""
+        known = {s: certainty_of(self._studies_of(s)[-1], self.cells[s]) for s in self.searches}
+        return {stage: certainty for stage, certainty in known.items() if certainty is not None}
+
     @cached_property
     def missing(self) -> list[str]:
         """What is not done, in words; nothing where the model is complete."""
@@ -88,7 +112,7 @@ class ModelRun:
             if stage not in self.cells:
                 parts.append(f"{stage}: not begun")
                 continue
-            total = math.prod(len(values) for values in self.search(stage).grid.values())
+            total = sum(self._cells_of(study) for study in self._studies_of(stage))
             done = sum(cell.state in DECIDED for cell in self.cells[stage])
             if done < total:
                 parts.append(f"{stage}: {done} of {total} cells")

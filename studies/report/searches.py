@@ -1,12 +1,14 @@
 """The section on the searches: winners, how certain they are, and what they promised."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from storage.queries import RankedCell
 from storage.trainings import TrainingRun
+from studies.display.certainty import LEGEND, settling_text, share_text
 from studies.display.words import edges, listed, number_text
-from studies.figures import search_figures
+from studies.figures import Search, search_figures
 from studies.report.gaps import Gap, paired_gap, summarized, unpaired_gap
 from studies.report.page import Pictures, folded, table
 from studies.report.runs import ModelRun
@@ -28,13 +30,12 @@ def searches_section(
     names = list(dict.fromkeys(name for run in runs for name in run.names))
     guesses = [run for run in runs if run.guessing is not None]
     yield (
-        f"Cells are {listed(names)}. The gap is by how much the winner's mean is better than the "
-        "runner-up's, paired by seed, ± its standard error (s.e.): below 2 the winner is hardly "
-        "more than one of several. One repeat has no standard error."
+        f"Cells are {listed(names)}. {LEGEND} The gap is by how much the winner's mean is better "
+        "than the runner-up's, paired by seed, ± its standard error; one repeat has none."
         + "".join(map(_dead_ones, guesses[:1]))
     )
-    titles = ["study", "winner", objective, "runner-up", "gap", "in s.e.", "diverged"]
-    titles += [*["dead"] * bool(guesses), "edge"]
+    titles = ["study", "winner", objective, "contenders", "wins again", "runner-up", "gap"]
+    titles += ["to settle", "diverged", *["dead"] * bool(guesses), "edge"]
     yield table(
         titles, [_stage_row(run, stage, bool(guesses)) for run in runs for stage in run.searches]
     )
@@ -58,11 +59,17 @@ def searches_section(
             pictures.shown(f"{run.model}, {stage}", f"{run.model}-{stage}-{name}", figure)
             for stage in run.searches
             for name, figure in search_figures(
-                run.search(stage), run.cells[stage], run.cells[stage][0]
+                _search(run, stage), run.cells[stage], run.cells[stage][0]
             )
         ]
         if shown:
             yield folded(f"{run.model}: figures of its search", shown)
+
+
+def _search(run: ModelRun, stage: str) -> Search:
+    """Return what figures show of a search, also of one that an older version completed."""
+    certainty = run.certainty.get(stage)
+    return replace(run.search(stage), contenders=() if certainty is None else certainty.contenders)
 
 
 def _dead_ones(run: ModelRun) -> str:
@@ -81,14 +88,16 @@ def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[object]:
     winner = ranked[0]
     second = ranked[1] if len(ranked) > 1 else None
     lead = None if second is None else winners_lead(run, winner, second)
-    errors = None if lead is None else lead.in_errors
+    certainty = run.certainty.get(stage)
     return [
         f"{run.model}/{stage}",
         run.text(winner.parameters),
         number_text(fmean(winner.values), 4),
+        None if certainty is None else f"{len(certainty.contenders)} of {len(cells)}",
+        None if certainty is None else share_text(certainty),
         None if second is None else run.text(second.parameters),
         lead,
-        None if errors is None else f"{errors:.1f}",
+        None if certainty is None else settling_text(certainty),
         sum(cell.state == "DIVERGED" for cell in cells),
         *[dead_trainings(cells, ranked[:2])] * has_guessing,
         "; ".join(edges(run.search(stage).grid, winner.parameters)) or None,

@@ -16,8 +16,10 @@ MEANING = {
     "makes the second one worse.",
     "search": "Regret: in the joint search, by how much the best cell's mean is better than that "
     "of the stages' winner, paired by seed: what searching in stages lost there.",
-    "rank_by": "A lower bound prefers cells whose repeats agree.",
+    "rank_by": "A lower bound prefers cells whose repeats agree; a median is decided by no single "
+    "repeat, such as a dead network.",
     "racing": "Racing gives up cells that fall behind: it trains less.",
+    "extend": "A stage whose winner lies on an edge of its grid goes on beyond it: it trains more.",
 }
 
 
@@ -80,7 +82,7 @@ def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
     }
     if field == "select_on":
         columns["optimism"] = lambda run: optimism(run, trainings)
-    if field == "racing":
+    if field in ("racing", "extend"):
         columns["trainings"] = lambda run: sum(
             cell.runs for stage in run.searches for cell in run.cells[stage]
         )
@@ -101,6 +103,8 @@ def _label(run: ModelRun, field: str) -> str:
     value = run.protocol.get(field)
     if field == "racing":
         return "racing" if value else "all repeats"
+    if field == "extend":
+        return "beyond the grid" if value else "grid"
     return run.experiment if value is None or isinstance(value, list) else str(value)
 
 

@@ -1,14 +1,9 @@
 """The trainings behind a report, and where its results come from."""
 
-import csv
-import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import SimpleNamespace
 
-from storage.columns import ADDED, csv_cell
-from storage.published import CHECK, RERUN_OF, row_check
 from storage.trainings import TrainingRun
+from storage.trainings_file import as_csv
 from studies.display.markdown import bullets
 from studies.display.words import duration
 from studies.experiment.stage import RERUN
@@ -35,45 +30,13 @@ def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict
 
 
 def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
-    """Return the trainings that the runs rest on, as a table whose columns tell roles by place.
-
-    After these `rerun_of` names the study of a rerun; a search's training, which studies may share,
-    has none. The last one, `check`, is a hash of the others, which `storage.load` compares.
-    """
-    trainings = list(trainings_of(runs, known).values())
+    """Return the trainings that the runs rest on, as `storage.load` takes them."""
     studies = {
-        rerun.fingerprint: f"{run.experiment}/{run.model}/{RERUN}"
+        str(rerun.fingerprint): f"{run.experiment}/{run.model}/{RERUN}"
         for run in runs
         for rerun in run.reruns
     }
-    parameters = _names(run.parameters for run in trainings)
-    # A setting of one experiment may be a parameter of another: they share a column.
-    settings = [
-        name for name in _names(run.settings for run in trainings) if name not in parameters
-    ]
-    numbers = _names(run.numbers for run in trainings)
-    header = [
-        "fingerprint", "model", *parameters, "seed", *settings, "data", "status", *numbers,
-        "train_seconds", "cpu_seconds", "threads", "loss_curve", "host", "started_at",
-        *ADDED, RERUN_OF,
-    ]  # fmt: skip
-    # A carriage return in a word is quoted only where one ends the lines.
-    line = SimpleNamespace(write=lambda text: text.removesuffix("\r\n") + "\n")
-    writer = csv.writer(line)
-    lines = [writer.writerow([*header, CHECK])]
-    for run in trainings:
-        fixed = {name: getattr(run, name) for name in header if hasattr(run, name)}
-        curve = [loss if math.isfinite(loss) else None for loss in run.loss_curve]
-        shown = {"loss_curve": json.dumps(curve), RERUN_OF: studies.get(run.fingerprint)}
-        row = {**fixed, **run.settings, **run.parameters, **run.numbers, **shown}
-        values = [csv_cell(row.get(name)) for name in header]
-        texts = ["" if value is None else str(value) for value in values]
-        lines.append(writer.writerow([*texts, row_check(header, texts)]))
-    return "".join(lines).encode()
-
-
-def _names(mappings: Iterable[Mapping[str, object]]) -> list[str]:
-    return list(dict.fromkeys(name for mapping in mappings for name in mapping))
+    return as_csv(list(trainings_of(runs, known).values()), studies)
 
 
 def provenance_section(

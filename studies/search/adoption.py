@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from optuna.distributions import (
@@ -49,12 +50,15 @@ def check_studies(
 
 
 def _grids(experiment: Experiment, model: str) -> Iterator[GridStudy]:
-    """Yield the studies of a chain, each at the first cell of the one before."""
+    """Yield the studies of a chain, each at the first cell of the one before, and further ones."""
     chosen = None
     for name in chain(experiment, model):
         grid = grid_study(experiment, model, name, chosen)
         chosen = {parameter: values[0] for parameter, values in grid.grid.items()}
         yield grid
+        if not grid.is_rerun:
+            for number in range(1, experiment.extend + 1):
+                yield replace(grid, name=f"{name}+{number}", extension=number)
 
 
 def _reasons(

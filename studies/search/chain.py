@@ -2,12 +2,16 @@
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from optuna import Study, create_study
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
+from sqlalchemy import Engine
 
+from storage.queries import ranked_cells
+from studies.certainty import certainty
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
@@ -15,12 +19,12 @@ from studies.experiment.training import Parameters
 from studies.search.adoption import undeleted
 from studies.search.driver import Driver
 from studies.search.grid_sampler import Grid
-from studies.search.plan import winner
 from studies.search.protocol import as_json, stored_protocol
 from studies.search.provenance import study_attributes
 from studies.search.rounds import Round
+from studies.search.stage import stage_studies, winner
 
-DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "parent")
+DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "parent", "reason")
 """Attributes of a study that decide no training."""
 
 
@@ -38,21 +42,46 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
     """Yield what can be trained of a model; add the names of its studies to `used`."""
     parent: dict[str, Any] | None = None
     won: Parameters | None = None
+    engine = driver.store.engine
     for name in chain(experiment, model):
-        grid = grid_study(experiment, model, name, won)
-        used.append(grid.study_name)
-        study = open_study(driver, grid, parent)
-        yield from driver.rounds(grid, study)
-        if driver.board is not None:
+        studies: list[GridStudy] = []
+        for grid in stage_studies(engine, grid_study(experiment, model, name, won)):
+            studies.append(grid)
+            used.append(grid.study_name)
+            study = open_study(driver, grid, grid.parent or parent)
+            yield from driver.rounds(grid, study)
+            best = None if grid.is_rerun else winner(engine, studies)
             driver.lock.check()
-            driver.board.complete(grid, study)
+            if best is not None:
+                keep_certainty(engine, grid, study)
+            if driver.board is not None:
+                driver.board.complete(grid, study)
         if grid.is_rerun:
             return
-        best = winner(driver.store.engine, grid)
         if best is None:
-            driver.failed.append(f"{model} stops at {name}: it has no certain winner")
+            driver.failed.append(f"{model} stops at {grid.name}: it has no certain winner")
             return
-        parent, won = {"study": grid.study_name, "trial": best.number}, best.parameters
+        parent = {"study": f"{experiment.name}/{model}/{best.stage}", "trial": best.number}
+        won = best.parameters
+
+
+def keep_certainty(engine: Engine, grid: GridStudy, study: Study) -> None:
+    """Keep with a complete search how sure its winner is, for the views and for who reads it.
+
+    Where the study goes on beyond a grid, that is the winner of all studies of the stage so far.
+    """
+    of_stage = ranked_cells(
+        engine, experiment=grid.experiment.name, model=grid.model, base=grid.stage
+    )
+    names = {grid.stage, *(f"{grid.stage}+{number}" for number in range(1, grid.extension + 1))}
+    cells = [cell for cell in of_stage if cell.stage in names]
+    known = certainty(cells, grid.sign, grid.experiment.rank_by)
+    assert known is not None
+    stored = study.user_attrs
+    for key, value in asdict(known).items():
+        value = list(value) if isinstance(value, tuple) else value
+        if key not in stored or stored[key] != value:
+            study.set_user_attr(key, value)
 
 
 def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None = None) -> Study:
@@ -64,18 +93,19 @@ def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None
     study = create_study(
         study_name=grid.study_name,
         storage=driver.store.optuna,
-        sampler=Grid(grid.grid),
+        sampler=Grid(grid.grid, grid.only),
         direction=StudyDirection.MAXIMIZE if grid.sign > 0 else StudyDirection.MINIMIZE,
         load_if_exists=True,
     )
     attributes = {**study_attributes(grid, driver.data), "parent": parent}
     stored = study.user_attrs
-    searched = stored.get("grid", attributes["grid"])
-    if as_json(searched) != as_json(attributes["grid"]):
-        raise UsageError(
-            f"{grid.study_name} was searched over {searched}, not {attributes['grid']}: give this "
-            "experiment a name of its own with --experiment"
-        )
+    for key in ("grid", "cells"):
+        searched = stored.get(key, attributes[key])
+        if as_json(searched) != as_json(attributes[key]):
+            raise UsageError(
+                f"{grid.study_name} was searched over {searched}, not {attributes[key]}: give this "
+                "experiment a name of its own with --experiment"
+            )
     if "grid" not in stored and "protocol" in stored:
         # An older version's: from now on it has all settings.
         protocol = stored_protocol(grid.experiment, stored, attributes["protocol"])

@@ -37,11 +37,17 @@ class Grid(GridSampler):
     reads private attributes: optuna is pinned to 5.0.
     """
 
-    def __init__(self, search_space: Mapping[str, Sequence[Value]]) -> None:
+    def __init__(
+        self,
+        search_space: Mapping[str, Sequence[Value]],
+        only: Sequence[Mapping[str, Value]] | None = None,
+    ) -> None:
+        """Take the values of all parameters; `only` are the cells where not all of them count."""
         # Optuna shuffles the cells by the seed, and numbers them so: it must never change.
         super().__init__(search_space, seed=0)
         self._distributions = {name: distribution(v) for name, v in search_space.items()}
         self._space_json = json.dumps(self._search_space)
+        self._only = None if only is None else {frozenset(cell.items()) for cell in only}
 
     def free(self, study: Study, cost: Callable[[Mapping[str, Any]], float]) -> list[int]:
         """Return the cells still to be asked, the longest trainings first.
@@ -59,7 +65,12 @@ class Grid(GridSampler):
             or (trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and is_ours(trial))
         }  # fmt: skip
         cells = self.cells()
-        free = [n for n, cell in enumerate(cells) if frozenset(cell.items()) not in taken]
+        keys = [frozenset(cell.items()) for cell in cells]
+        free = [
+            number
+            for number, key in enumerate(keys)
+            if key not in taken and (self._only is None or key in self._only)
+        ]
         return sorted(free, key=lambda cell: (-cost(cells[cell]), cell))
 
     def ask(

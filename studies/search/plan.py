@@ -6,13 +6,13 @@ from statistics import fmean
 
 from sqlalchemy import Engine
 
-from storage.cells import DECIDED
-from storage.queries import GridCell, best_cell, grid_cells
+from storage.queries import grid_cells
 from storage.trainings import mean_seconds, recorded
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import FunctionTraining, Parameters
 from studies.search.record import can_rank
+from studies.search.stage import stage_studies, winner
 
 PATIENCE = 600.0
 """Seconds that a training may take beyond a hundred times what is expected."""
@@ -83,15 +83,6 @@ class StudyPlan:
     """Wall time of those that are not recorded; None where it is not known."""
 
 
-def winner(engine: Engine, study: GridStudy) -> GridCell | None:
-    """Return a study's best cell; None while a cell is undecided, or where all diverged."""
-    names = study.experiment.name, study.model, study.name
-    cells = grid_cells(engine, *names)
-    if sum(cell.state in DECIDED for cell in cells) < len(study):
-        return None
-    return best_cell(engine, *names)
-
-
 def plan(
     engine: Engine,
     experiment: Experiment,
@@ -102,25 +93,27 @@ def plan(
     """Look ahead through the stages of some models.
 
     Where a grid depends on a winner that is not known yet, the published one stands in for it, or
-    else the first cell.
+    else the first cell. Studies that go on beyond a grid are planned once they are sure to come.
     """
     planned = set[str]()
     plans = []
     for model in models:
-        study: GridStudy | None = None
+        studies: list[GridStudy] = []
         is_known = True
         for name in chain(experiment, model):
             chosen: Parameters | None = None
-            if study is not None:
-                won = winner(engine, study) if is_known else None
+            if studies:
+                won = winner(engine, studies) if is_known else None
                 is_known = won is not None
-                first = {name: values[0] for name, values in study.grid.items()}
+                first = {name: values[0] for name, values in studies[0].grid.items()}
                 chosen = dict(won.parameters if won else first)
                 if won is None and model in experiment.published:
                     chosen |= experiment.published[model].parameters
             study = grid_study(experiment, model, name, chosen)
+            studies = list(stage_studies(engine, study)) if is_known else [study]
             known = planned if is_known else None
-            plans.append(study_plan(engine, study, data_sha256, durations, known))
+            for study in studies:
+                plans.append(study_plan(engine, study, data_sha256, durations, known))
     return plans
 
 

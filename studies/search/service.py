@@ -89,7 +89,7 @@ def run_models(
             declare(store.engine, experiment.grid, experiment.objective)
             durations = Durations(store.engine, experiment, workers)
             plans = plan(store.engine, experiment, models, data.sha256, durations)
-            _announce(console, experiment.name, plans)
+            _announce(console, experiment, plans)
             expected = {of_study.study.study_name: of_study.seconds for of_study in plans}
             folder = settings.artifact_dir or artifact_folder(settings.storage)
             with Board(store, folder) as board, Progress(console, expected) as progress:
@@ -125,13 +125,13 @@ def _load(experiment: Experiment) -> tuple[Any, Data]:
     return content, Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)
 
 
-def _announce(console: Console, experiment: str, plans: Sequence[StudyPlan]) -> None:
+def _announce(console: Console, experiment: Experiment, plans: Sequence[StudyPlan]) -> None:
     """Print what will be done."""
     trainings = sum(of_study.trainings for of_study in plans)
     recorded = sum(of_study.recorded for of_study in plans)
     models = len({of_study.study.model for of_study in plans})
     text = (
-        f"Experiment {experiment}: {models} model{'s' * (models > 1)}, {len(plans)} studies, "
+        f"Experiment {experiment.name}: {models} model{'s' * (models > 1)}, {len(plans)} studies, "
         f"{trainings} trainings. "
     )
     if recorded == trainings:
@@ -145,4 +145,8 @@ def _announce(console: Console, experiment: str, plans: Sequence[StudyPlan]) -> 
             f"{recorded} of them are recorded already, or shared by two studies; "
             f"{trainings - recorded} are left to run, {time}."
         )
+    further = experiment.extend
+    if further and any(not of_study.study.is_rerun for of_study in plans):
+        studies = f"{further} further studies" if further > 1 else "one further study"
+        text += f" A stage whose winner lies on an edge goes on, in up to {studies}."
     console.print(text, soft_wrap=True, highlight=False)

@@ -77,10 +77,13 @@ class RunningTrial:
         return [run.numbers[self.study.number] for run in runs if run.status == "ok"]
 
     def score(self, repeats: int | None = None) -> float:
-        """Return the mean of the first values, or of all, or what is one standard error worse."""
+        """Return what ranks the cell, by `rank_by`, from its first values or from all."""
         values = self.values[:repeats]
+        rank_by = "mean" if self.study.is_rerun else self.study.experiment.rank_by
+        if rank_by == "median":
+            return statistics.median(values)
         mean = statistics.fmean(values)
-        if self.study.is_rerun or self.study.experiment.rank_by == "mean":
+        if rank_by == "mean":
             return mean
         return mean - self.study.sign * statistics.stdev(values) / math.sqrt(len(values))
 

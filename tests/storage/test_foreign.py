@@ -54,6 +54,7 @@ def test_a_copy_of_a_study_doubles_nothing(store: Store, search: Any) -> None:
 
 ODD = [{"a": 1}, [1], "a\0b", "\ud800", "words", 5, 10**400, math.nan, None]
 LABELS = ("experiment", "model", "stage", "objective", "direction", "parameters", "guessing")
+KEPT = ("repeats", "contenders", "win_again", "repeats_to_settle")
 
 
 def test_odd_attributes_of_others_break_no_query(store: Store, search: Any) -> None:
@@ -62,7 +63,7 @@ def test_odd_attributes_of_others_break_no_query(store: Store, search: Any) -> N
     before = shown(store)
     for odd in ODD:
         other = optuna.create_study(storage=store.optuna)
-        for key in (*LABELS, "stages", "protocol", "published", "models"):
+        for key in (*LABELS, *KEPT, "stages", "protocol", "published", "models"):
             other.set_user_attr(key, odd)
         huge, words = FloatDistribution(0, 1e300), CategoricalDistribution([math.nan, "a"])
         drawn = {"learning_rate": huge, "batch_size": huge, "alpha": words}
@@ -124,6 +125,7 @@ def test_a_study_that_was_deleted_and_searched_again_is_no_later_stage(
         ("create table training_columns (id integer)", "a table training_columns"),
         ("create table grid_cells (experiment text)", "a table grid_cells"),
         ("create view model_results as select 1 as id", "a view model_results"),
+        ("create table certainty (experiment text)", "a table certainty"),
     ],
 )
 def test_tables_of_others_under_our_names_are_refused(url: str, made: str, what: str) -> None:

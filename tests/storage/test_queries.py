@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 
 from storage.errors import StoreError
 from storage.queries import (
@@ -19,6 +19,7 @@ from storage.queries import (
     ranked_cells,
     rerun_curves,
     reruns,
+    stage_cells,
     studies,
 )
 from storage.store import Store
@@ -57,6 +58,40 @@ def test_cells_come_in_their_order_with_each_repeat(store: Store, search: Any) -
     known = {str(cell.parameters): cell for cell in map(_as_grid_cell, cells)}
     for cell in grid_cells(store.engine, "paper", "MLP", "lr-batch"):
         assert known[str(cell.parameters)] == _close_to(cell)
+
+
+def test_a_stage_is_its_grid_and_what_lies_beyond(store: Store, search: Any) -> None:
+    """The winner is the best of all; of equal ones the first, however late its study was made."""
+    further = {"extends": "lr-batch", "stages": ["lr-batch", "alpha", "rerun"]}
+    second = search(store, "paper/MLP/lr-batch+2", **further, extension=2)
+    second.add(5e-2, 8, values=[0.9])
+    second.add(5e-2, 16, values=[0.7])
+    first = search(store, "paper/MLP/lr-batch+1", **further, extension=1)
+    first.add(1e-2, 16, values=[0.9])
+    grid = search(store, stages=further["stages"])
+    grid.add(5e-3, 8, values=[0.5])
+    (best,) = best_params(store.engine)
+    assert (best.parameters, best.mean) == ({"learning_rate": 1e-2, "batch_size": 16}, 0.9)
+    for last, stage, count in ((0, "lr-batch", 1), (1, "lr-batch+1", 2), (2, "lr-batch+1", 4)):
+        winner = best_cell(store.engine, "paper", "MLP", "lr-batch", last)
+        assert winner is not None and winner.stage == stage
+        assert len(stage_cells(store.engine, "paper", "MLP", "lr-batch", last)) == count
+    cells = list(ranked_cells(store.engine, "paper", "MLP"))
+    assert [(cell.stage, cell.base) for cell in cells] == [
+        (f"lr-batch{number}", "lr-batch") for number in ("+1", "+2", "+2", "")
+    ]
+    assert [cell.stage for cell in grid_cells(store.engine, "paper", "MLP", "lr-batch+2")] == [
+        "lr-batch+2", "lr-batch+2",
+    ]  # fmt: skip
+    with store.engine.connect() as connection:
+        row = connection.execute(text("select learning_rate from best_params")).one()
+        stages = connection.execute(text("select stage from grid_cells order by 1")).scalars()
+        assert tuple(row) == (1e-2,)
+        assert list(stages) == ["lr-batch", "lr-batch+1", "lr-batch+2", "lr-batch+2"]
+    alpha = search(store, "paper/MLP/alpha", stages=further["stages"])
+    alpha.add(1e-2, 16, 0.5, values=[0.6])
+    (best,) = best_params(store.engine)
+    assert best.mean == 0.6, "a later stage comes before a better one"
 
 
 def _as_grid_cell(cell: GridCell) -> GridCell:

@@ -20,6 +20,9 @@ COLUMNS = {
     "std_accuracy runs state dead",
     "model_results": "experiment model parameters learning_rate batch_size alpha mean_accuracy "
     "std_accuracy mean_train_seconds std_train_seconds reruns timed",
+    "certainty": "experiment model stage repeats contenders win_again repeats_to_settle",
+    "contenders": "experiment model stage learning_rate batch_size alpha mean_accuracy "
+    "std_accuracy runs",
 }
 """What users rely on."""
 
@@ -49,7 +52,7 @@ def schema(url: str) -> list[object]:
     query = {
         "sqlite": "pragma schema_version",
         "postgresql": "select oid from pg_class where relname in "
-        "('best_params', 'grid_cells', 'model_results') order by oid",
+        "('best_params', 'grid_cells', 'model_results', 'certainty', 'contenders') order by oid",
     }
     with open_store(url) as store, store.engine.connect() as connection:
         return list(connection.scalars(text(query[store.engine.dialect.name])))

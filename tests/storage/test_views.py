@@ -272,3 +272,47 @@ def test_numbers_among_words_show_as_their_text(store: Store, search: Callable[.
     with store.engine.connect() as connection:
         depths = connection.scalars(text("select depth from best_params order by depth")).all()
     assert depths == ["2", "entropy"]
+
+
+def test_contenders_are_the_cells_that_a_study_names(
+    store: Store, search: Callable[..., Any]
+) -> None:
+    kept = {"repeats": 2, "win_again": 0.75, "repeats_to_settle": 12}
+    study = search(store, contenders=["lr-batch#12", "lr-batch#1"], **kept)
+    for number in range(13):
+        study.add(1e-3, number + 1, values=[0.5, 0.5 + number / 100])
+    search(store, "paper/CNN/lr-batch", contenders=["lr-batch#0"], repeats=1).add(
+        1e-3, 8, values=[0.7]
+    )
+    # An unfinished one, one of an older version, and odd ones.
+    search(store, "paper/ResNet/lr-batch").add(1e-3, 8, values=[0.7])
+    search(store, "odd/MLP/lr-batch", contenders="words", **kept).add(1e-3, 8, values=[0.7])
+    search(store, "odd/CNN/lr-batch", contenders=["lr-batch#0"], repeats="words").add(
+        1e-3, 8, values=[0.7]
+    )
+    with store.engine.connect() as connection:
+        certainty = connection.execute(text("select * from certainty order by model")).all()
+        cells = connection.execute(
+            text("select model, batch_size, mean_accuracy from contenders where experiment = "
+                 "'paper' order by 1, 2")
+        ).all()  # fmt: skip
+    assert [tuple(row) for row in certainty] == [
+        ("paper", "CNN", "lr-batch", 1, 1, None, None),
+        ("paper", "MLP", "lr-batch", 2, 2, 0.75, 12),
+    ]
+    assert [tuple(row) for row in cells] == [
+        ("CNN", 8, 0.7), ("MLP", 2, pytest.approx(0.505)), ("MLP", 13, pytest.approx(0.56)),
+    ]  # fmt: skip
+
+
+def test_ranked_cells_of_one_search_are_those_among_all(
+    store: Store, search: Callable[..., Any]
+) -> None:
+    for model in ("MLP", "CNN"):
+        study = search(store, f"paper/{model}/lr-batch")
+        for size in (8, 16):
+            study.add(1e-3, size, values=[0.5, size / 100])
+    of_all = [cell for cell in ranked_cells(store.engine) if cell.model == "CNN"]
+    asked = {"experiment": "paper", "model": "CNN", "stage": "lr-batch"}
+    assert list(ranked_cells(store.engine, **asked)) == of_all
+    assert len(of_all) == 2

@@ -152,7 +152,7 @@ def test_json_has_winners_and_results(several: str) -> None:
     winners = json.loads(ask(several, "--format", "json", "--experiment", "toy"))
     assert winners[1] == {
         "experiment": "toy", "model": "machine", "rate": 0.1, "depth": None, "kernel": "rbf",
-        "mean_accuracy": 0.625, "std_accuracy": 0.0, "runs": 2, "result": None,
+        "mean_accuracy": 0.625, "std_accuracy": 0.0, "runs": 2, "certainty": [], "result": None,
     }  # fmt: skip
     (tree, _) = winners
     assert tree["result"] == {

@@ -94,6 +94,15 @@ def effects(rows: Sequence[tuple[str, str, Estimate]]) -> Figure:
 
 DRAWN: dict[str, Callable[[], Figure]] = {
     "heat map": lambda: heat_map(SEARCH, CELLS, CELLS[7]),
+    "heat map of contenders": lambda: heat_map(
+        replace(SEARCH, contenders=("s#0",)), CELLS[:1], CELLS[7]
+    ),
+    "alpha of contenders": lambda: curve(
+        replace(ALPHA, contenders=("s#0",)),
+        "alpha",
+        ALPHA_CELLS,
+        replace(ALPHA_CELLS[-1], number=1),
+    ),
     "heat map of one cell": lambda: heat_map(SEARCH, CELLS[:1], None),
     "heat map of none": lambda: heat_map(replace(SEARCH, published=None), [], None),
     "heat map of words": lambda: heat_map(TREES, TREE_CELLS, TREE_CELLS[2]),
@@ -205,6 +214,30 @@ def test_the_winner_and_what_is_published_are_framed() -> None:
             RATES.index(published["learning_rate"]), SIZES.index(published["batch_size"]),
         ),
     }  # fmt: skip
+
+
+def test_cells_that_cannot_be_told_from_the_winner_are_framed_once() -> None:
+    cells = [replace(cell, number=number) for number, cell in enumerate(TREE_CELLS)]
+    # Two of the winner's place, two of the place to its right, one below.
+    search = replace(TREES, contenders=tuple(cells[place].name for place in (2, 1, 4, 5, 7)))
+    figure = heat_map(search, cells, cells[2])
+    frames = [frame for frame in figure.axes[0].patches if isinstance(frame, Rectangle)]
+    places = [(round(frame.get_y() + 0.47), round(frame.get_x() + 0.47)) for frame in frames]
+    widths = [frame.get_linewidth() for frame in frames]
+    assert dict(zip(places, widths, strict=True)) == {(1, 0): 3, (1, 1): 1.2, (0, 0): 1.2}
+    assert len(places) == 3
+    assert words(figure).count("not told from the winner") == 1
+    assert "not told from the winner" not in words(heat_map(TREES, cells, cells[2]))
+
+
+def test_a_curve_has_rings_around_cells_that_cannot_be_told_from_the_winner() -> None:
+    cells = [replace(cell, number=number) for number, cell in enumerate(ALPHA_CELLS)]
+    search = replace(ALPHA, contenders=tuple(cells[place].name for place in (10, 8, 9)))
+    rings = {
+        str(line.get_label()): list(line.get_xdata())
+        for line in curve(search, "alpha", cells, cells[10]).axes[0].lines
+    }
+    assert rings["not told from the winner"] == [0.8, 0.9]
 
 
 def test_numbers_stand_to_scale_where_there_is_room() -> None:

@@ -16,7 +16,9 @@ import studies
 from digitcmp.data import mnist
 from storage.queries import model_results
 from storage.reader import open_reader
-from studies import best, run
+from studies import Experiment, best, run
+from studies.display.errors import UsageError
+from studies.experiment.options import ExperimentFunction
 from studies.paper import experiment as paper
 from tests.support.terminal import NAME, Terminal
 
@@ -208,7 +210,7 @@ def test_help_lists_the_papers_options(capsys: pytest.CaptureFixture[str]) -> No
     for name in (
         *("define", "storage", "experiment", "grid", "workers", "cluster", "artifact-dir"),
         *("epochs", "repeats", "reruns", "data", "data-dir", "auxiliary", "stage1-alpha"),
-        *("select-on", "search", "rank-by", "racing"),
+        *("select-on", "search", "rank-by", "racing", "extend"),
     ):
         assert text.count(f" --{name} ") == 1, name
     assert "--epochs <int> Epochs of a training. [default: 25]" in text
@@ -241,6 +243,10 @@ def test_help_lists_the_options_of_the_file(
         (FOREST, "", "forest"),
         (FOREST, "--repeats 5 --reruns 2", "forest+reruns=2"),
         (FOREST, "--grid depth=2,4 --racing", "forest+racing+depth=2,4"),
+        (FOREST, "--extend", "forest+extend"),
+        (FOREST, "--extend --reruns 2", "forest+reruns=2,extend"),
+        (FOREST, "--extend 2 --racing", "forest+racing,extend=2"),
+        (FUNCTION, "--extend=4 --epochs 5", "forest+epochs=5+extend"),
         (FOREST, "--grid depth=0.5,auto", "forest+depth=0.5,auto"),
         (FOREST, "--grid depth=2 --experiment own", "own"),
         (FUNCTION, "", "forest"),
@@ -356,7 +362,7 @@ def test_a_second_run_trains_nothing_and_says_so(
     )
     assert [result] == model_results(open_reader(storage))
     assert (terminal.trained(), terminal.query("select * from trials")) == before
-    with pytest.raises(KeyError, match="MLPP"):
+    with pytest.raises(UsageError, match="no model is called 'MLPP'"):
         studies.run_model("MLPP", storage)
 
 
@@ -383,3 +389,19 @@ def test_output_that_goes_nowhere_stops_no_training(
     assert (done.returncode, done.stderr) == (code, lost if code else "")
     (winner,) = Terminal(tmp_path, cache).query("select runs from best_params")
     assert winner == (1,)
+
+
+def test_an_option_may_lack_its_number() -> None:
+    """Models may follow it; an experiment's own option of that name is left as it is."""
+
+    def own(extend: bool = False) -> Experiment:
+        return paper()
+
+    words = ["--extend", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend"]
+    numbered = ["--extend=4", "MLP", "--extend", "2", "--extend=3", "--racing", "--extend=4"]
+    for definition, expected in (
+        (paper, numbered), (paper(), numbered), (ExperimentFunction(own), words)
+    ):  # fmt: skip
+        command = run.command(definition)
+        assert isinstance(command, run._Command)
+        assert list(command.with_numbers(words)) == expected

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from storage.queries import GridCell, ModelResult
+from storage.queries import Certainty, GridCell, ModelResult
 from studies.dashboard.note_text import rerun_note, search_note
+from studies.display.certainty import sureness_sentence
+from studies.experiment.beyond import Beyond
 from studies.experiment.definition import Experiment, Published, Stage
 from studies.experiment.study import grid_study
 
@@ -43,6 +45,7 @@ def note(
     cells: list[GridCell], best: GridCell | None, name: str = "size", of: Experiment = BESIDE
 ) -> str:
     won = None if name == "size" else WINNER
+    cells = [dataclasses.replace(cell, stage=name) for cell in cells]
     text = search_note(
         grid_study(of, "tree", name, won), cells, best, "trial 3", " It starts there."
     )
@@ -73,6 +76,8 @@ def test_the_rule_that_ranks_cells_is_told(direction: str, rule: str) -> None:
     text = note([CELL], CELL, of=dataclasses.replace(TOY, **changes))
     assert f"their mean validation accuracy, {rule} one standard error, decides" in text
     assert "| validation accuracy | 0.850 ± 0.010 |" in text
+    text = note([CELL], CELL, of=dataclasses.replace(TOY, rank_by="median"))
+    assert "A cell is 10 trainings: their median test accuracy decides." in text
 
 
 def test_the_best_cell_stands_beside_what_is_published() -> None:
@@ -98,6 +103,14 @@ def test_of_a_whole_grid_the_best_cell_is_the_winner() -> None:
     cells = [cell(rate=rate) for rate in (0.0, 0.5, 1.0)]
     assert "| winner: trial 3 |" not in note(cells[:2], cells[1], "rate")
     assert "| winner: trial 3 |" in note(cells, cells[1], "rate")
+
+
+def test_a_note_says_how_sure_the_winner_is() -> None:
+    study = grid_study(BESIDE, "tree", "size", None)
+    known = Certainty(10, (3, 1), 0.49, 45)
+    text = search_note(study, [CELL], CELL, "trial 3", "", known)
+    assert sureness_sentence(known) in text
+    assert "new seeds" not in search_note(study, [CELL], CELL, "trial 3", "")
 
 
 def test_without_a_finished_cell_there_is_no_best() -> None:
@@ -126,6 +139,43 @@ def test_a_winner_on_the_grids_edge_is_a_warning(
     text = note([best], best, name)
     assert ("edge" in text) == (sentence is not None)
     assert sentence is None or sentence in text
+
+
+def test_a_winner_on_the_edge_goes_on_where_it_may() -> None:
+    best = cell(depth=8)
+    size = [cell(depth=depth, kernel=kernel) for depth in (2, 4, 8) for kernel in ("rbf", "linear")]
+    further = dataclasses.replace(TOY, extend=1)
+    assert "(depth 8 is the largest that was tried): size+1 tries what lies beyond." in note(
+        size, best, of=further
+    )
+    assert "that was tried): if it wins, size+1 tries what lies beyond." in note(
+        size[:2], size[0], of=further
+    )
+    bounded = Stage("size", **SIZE.grid, beyond={"depth": Beyond(most=8)})
+    assert "edge" not in note(size, best, of=dataclasses.replace(TOY, stages=[bounded, RATE]))
+
+
+def test_a_study_that_goes_on_says_why_and_shows_the_best_of_all() -> None:
+    further = dataclasses.replace(TOY, extend=1)
+    study = dataclasses.replace(
+        grid_study(further, "tree", "size", None),
+        name="size+1",
+        grid={"depth": (16,), "kernel": ("rbf", "linear"), "rate": (0.0,)},
+        extension=1,
+        only=({"depth": 16, "kernel": "rbf", "rate": 0.0},),
+        reason="depth 8 is the largest tried",
+    )
+    before = [cell("DIVERGED", dead=1, depth=4), cell(depth=8)]
+    own = dataclasses.replace(cell(depth=16), stage="size+1")
+    text = search_note(study, [own, *before], own, "trial 3", "").replace("\u2003", "")
+    assert text.startswith(
+        "Searches 1 new cell of kernel {rbf, linear} at depth 16, rate 0, as depth 8 is the "
+        "largest tried. A cell is 10 trainings"
+    )
+    assert "**1 of 1 cells done**. Next stage: rate." in text, "no cell of those before"
+    assert "depth 16 is the largest that was tried): a better one may lie beyond." in text
+    inside = search_note(study, [own, *before], before[1], "trial 3", "")
+    assert "edge" not in inside, "16 was tried, and is no better"
 
 
 def test_trainings_that_learned_nothing_are_counted() -> None:

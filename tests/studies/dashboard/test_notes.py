@@ -17,6 +17,7 @@ from storage.trainings import declare
 from studies.dashboard.notes import Board
 from studies.experiment.definition import Experiment, Stage
 from studies.experiment.study import GridStudy, grid_study
+from studies.figures import figures_of
 
 
 def train(parameters: Mapping[str, Any], seed: int) -> dict[str, float]:
@@ -111,6 +112,48 @@ def test_a_complete_study_shows_its_figure(
     assert file.read_bytes().startswith(b"\x89PNG")
     assert f"](/artifacts/1/{file.name})" in get_note(study)
     assert "| kernel |" in get_note(study).replace("\u2003", "")
+
+
+def test_a_study_that_goes_on_shows_the_whole_grown_grid(
+    store: Store, study: optuna.Study, tmp_path: Path
+) -> None:
+    """With gaps where nothing was tried, and a link to the winner, which lies on the grid here."""
+    further = dataclasses.replace(
+        GRID, name="size+1", grid={**GRID.grid, "rate": (0.05,)}, extension=1, reason="of luck",
+        only=({"rate": 0.05, "depth": 16, "kernel": "linear"},),
+    )  # fmt: skip
+    beyond = begun(store, further)
+    for key, value in {"extends": "size", "extension": 1}.items():
+        beyond.set_user_attr(key, value)
+    add(beyond, 0.7, rate=0.05)
+    add(study, 0.6, rate=1e-3, depth=8)
+    complete(store, beyond, tmp_path / "figures", further)
+    text = get_note(beyond).replace("\u2003", "")
+    assert "**1 of 1 cells done**" in text
+    assert "| winner: [trial 0 of toy/tree/size](/dashboard/studies/1/trials?numbers=0)" in text
+    ((name, figure),) = figures_of(store.engine, "toy", "tree", "size+1")
+    assert name == "heat-map.png"
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["0.05", "0.001"]
+    shown = [word.get_text() for word in figure.axes[0].texts]
+    assert sorted(shown) == ["0.600", "0.700", "0.800"], "of four places"
+    ((_, before),) = figures_of(store.engine, "toy", "tree", "size")
+    assert len(before.axes[0].get_yticklabels()) == 4
+
+
+def test_a_complete_study_says_how_sure_its_winner_is(
+    store: Store, study: optuna.Study, tmp_path: Path
+) -> None:
+    kept = {
+        "repeats": 10,
+        "contenders": ["size#0", "size#4"],
+        "win_again": 0.75,
+        "repeats_to_settle": 30,
+    }
+    for key, value in kept.items():
+        study.set_user_attr(key, value)
+    complete(store, study, tmp_path / "figures")
+    assert "1 other cell is as good as the winner, as far as 10 repeats tell" in get_note(study)
 
 
 def test_a_run_with_nothing_new_writes_nothing(

@@ -123,9 +123,11 @@ def test_names_that_sql_and_study_names_cannot_take_are_refused(name: Any) -> No
         ({"direction": "up"}, "direction must be maximize or minimize, not up"),
         ({"select_on": "train"}, "select-on must be test or validation, not train"),
         ({"search": "random"}, "search must be stages, joint or published, not random"),
-        ({"rank_by": "luck"}, "rank-by must be mean or lower-bound, not luck"),
+        ({"rank_by": "luck"}, "rank-by must be mean, median or lower-bound, not luck"),
         ({"rank_by": "lower-bound", "repeats": 1}, "lower-bound needs at least 2 repeats"),
         ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
+        ({"extend": -1}, "extend must be from 0 to 100, not -1"),
+        ({"extend": True}, "extend must be from 0 to 100, not True"),
         ({"search": "published"}, "nothing is published of A, so it must be searched"),
         ({"data": [1, 2]}, "data must be a function that loads it"),
         ({"models": {}}, "experiment toy has no models: give at least one"),
@@ -218,7 +220,7 @@ def test_a_grid_of_an_unknown_parameter_is_refused() -> None:
 def test_a_study_keeps_the_protocol() -> None:
     assert changed(settings={"epochs": 5}).protocol("abc") == {
         "repeats": 10, "reruns": 10, "select_on": "test", "search": "stages", "rank_by": "mean",
-        "racing": False, "objective": "accuracy", "direction": "maximize",
+        "racing": False, "extend": 0, "objective": "accuracy", "direction": "maximize",
         "epochs": 5, "depths": [4, 8], "kernels": ["rbf"], "rates": [0.1, 1.0],
         "data_sha256": "abc",
     }  # fmt: skip

@@ -206,7 +206,7 @@ def test_a_function_that_makes_no_experiment_is_refused() -> None:
         (TOY, {"racing": "no"}, "racing must be True or False, not 'no'"),
         (TOY, {"repeats": "3"}, "repeats must be a whole number, not '3'"),
         (MINE, {"reruns": True}, "reruns must be a whole number, not True"),
-        (MINE, {"rank_by": 3}, "rank-by must be mean or lower-bound, not 3"),
+        (MINE, {"rank_by": 3}, "rank-by must be mean, median or lower-bound, not 3"),
         (MINE, {"epochs": True}, "epochs must be a whole number, not True"),
         (MINE, {"epochs": 1.5}, "epochs must be a whole number, not 1.5"),
         (MINE, {"rate": "fast"}, "rate must be a number, not 'fast'"),

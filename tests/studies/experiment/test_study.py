@@ -103,6 +103,7 @@ def test_without_a_search_what_is_published_is_rerun() -> None:
         ({"select_on": "validation"}, "size", "validation accuracy"),
         ({"select_on": "validation", "rank_by": "lower-bound"}, "rerun", "test accuracy"),
         ({"rank_by": "lower-bound"}, "size", "lower bound of test accuracy"),
+        ({"rank_by": "median"}, "size", "median of test accuracy"),
         ({"objective": "loss", "direction": "minimize"}, "size", "test loss"),
     ],
 )
@@ -112,7 +113,7 @@ def test_the_metric_is_what_cells_compete_by(
     study = grid_study(replace(TOY, **fields), "Forest", name, WINNER)
     assert study.metric == metric
     assert study.sign == (-1 if "direction" in fields else 1)
-    assert study.pairs == metric.removeprefix("lower bound of ").split()[0]
+    assert study.pairs == metric.rpartition(" of ")[2].split()[0]
 
 
 def test_a_search_is_a_race_and_its_reruns_are_not() -> None:

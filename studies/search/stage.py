@@ -1,0 +1,42 @@
+"""The studies of a stage, the grid's own and those that go on beyond it, and their winner."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Engine
+
+from storage.cells import DECIDED
+from storage.queries import GridCell, best_cell, grid_cells, ranked_cells
+from studies.experiment.extension import further_study
+from studies.experiment.study import GridStudy
+
+
+def stage_studies(engine: Engine, first: GridStudy) -> Iterator[GridStudy]:
+    """Yield the studies of a stage; each is to be complete before the next one is asked for.
+
+    It ends where the winner needs no further study, or is not certain. What follows depends on the
+    results alone, so that a run that was interrupted goes on with the same studies.
+    """
+    studies = [first]
+    for study in studies:
+        yield study
+        if first.is_rerun or not first.experiment.extend or winner(engine, studies) is None:
+            return
+        names = [known.name for known in studies]
+        of_model = {"experiment": first.experiment.name, "model": first.model}
+        cells = ranked_cells(engine, **of_model)
+        further = further_study(studies, [cell for cell in cells if cell.stage in names])
+        if further is not None:
+            studies.append(further)
+
+
+def winner(engine: Engine, studies: Sequence[GridStudy]) -> GridCell | None:
+    """Return the best cell of a stage; None while a cell is undecided, or where all diverged.
+
+    `studies` are all of the stage, in their order.
+    """
+    first, last = studies[0], studies[-1]
+    for study in studies:
+        cells = grid_cells(engine, study.experiment.name, study.model, study.name)
+        if sum(cell.state in DECIDED for cell in cells) < len(study):
+            return None
+    return best_cell(engine, first.experiment.name, first.model, first.name, last.extension)
