@@ -100,8 +100,8 @@ class Bench:
             Job(self.cluster.key, model, chosen, self._fresh(size), threads, "accuracy")
             for _ in range(jobs)
         ]
-        started = time.perf_counter()
         (host,) = self.cluster.hosts()
+        started = time.perf_counter()
         futures = [self.cluster.submit(host.name, do, job) for job in work]
         reports: list[list[Report]] = [future.result() for future in futures]
         seconds = (time.perf_counter() - started) / (jobs * size)
