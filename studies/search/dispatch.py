@@ -158,7 +158,7 @@ class Dispatch:
             if result is None:
                 (self._suspects if work.deaths else self._unsent).insert(0, work)
             elif not isinstance(result, Failed):
-                ended.append((work, result))
+                ended.append((work, result.reports))
             elif not result.deaths:
                 parts = work.apart(work.deaths)
                 if len(parts) > 1:

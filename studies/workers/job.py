@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
 from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
@@ -49,6 +48,7 @@ class TrainingsPlugin(WorkerPlugin):
         protect()
         # Dask tells nobody of what is raised at a worker that joins later.
         try:
+            _torch()  # now, else the first job would wait until it is loaded
             _sent[self.key] = difference(self.versions) or pickle.loads(self.content)
         except Exception as error:
             _sent[self.key] = lacking(error)
@@ -110,6 +110,13 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Done:
+    """The reports of a job, by seed: an object, as Dask measures what lists and dicts hold."""
+
+    reports: list[Report]
+
+
+@dataclass(frozen=True)
 class Failed:
     """Why a job has no result."""
 
@@ -126,6 +133,14 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def _torch() -> Any:
+    # Here, as the scheduler loads this module with each job that it takes, and the driver as it
+    # starts: neither trains, and loading PyTorch takes seconds.
+    import torch
+
+    return torch
+
+
 def do(job: Job) -> list[Report]:
     """Train what a job asks for, on a worker that has the `TrainingsPlugin`; report by seed.
 
@@ -133,7 +148,7 @@ def do(job: Job) -> list[Report]:
     """
     started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     threads = job.threads or cores()
-    torch.set_num_threads(threads)
+    _torch().set_num_threads(threads)
     sent = _sent[job.key]
     assert not isinstance(sent, str)
     trainings, data = sent
@@ -170,7 +185,7 @@ def do(job: Job) -> list[Report]:
     return reports
 
 
-def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
+def attempt(deadline: float, job: Job) -> Done | Failed | None:
     """Do a job, or end this worker process where it takes longer than `deadline` seconds.
 
     A thread cannot be stopped in any other way. Dask starts the worker and the job again, a few
@@ -190,7 +205,7 @@ def attempt(deadline: float, job: Job) -> list[Report] | Failed | None:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
-    return undisturbed(reports, train, job.objective) if job.is_timed else reports
+    return Done(undisturbed(reports, train, job.objective) if job.is_timed else reports)
 
 
 @contextmanager

@@ -18,9 +18,10 @@ def pinned_threads(count: int) -> Iterator[bool]:
     meanwhile inherit the calling thread's core. Afterwards all is as before. Yields False, and does
     nothing, where this is not Linux, PyTorch has another OpenMP than GNU's, or cores are too few.
     """
-    openmp = _openmp()
+    # A thread alone waits for no other: no need to look for the library, which takes a millisecond.
+    openmp = _openmp() if count > 1 else None
     cores = os.sched_getaffinity(0) if openmp is not None else set[int]()
-    if openmp is None or not 1 < count <= len(cores):
+    if openmp is None or count > len(cores):
         yield False
         return
     _set_affinities(openmp, [{core} for core in sorted(cores)[:count]])

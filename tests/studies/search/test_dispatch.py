@@ -14,7 +14,7 @@ from studies.search.jobs import cut_into_jobs
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.hosts import Host
-from studies.workers.job import ALL_CORES, Job
+from studies.workers.job import ALL_CORES, Done, Job
 
 SEEDS = range(10)
 
@@ -73,7 +73,7 @@ class Refusing:
 
     def finished(self, seconds: float) -> list[tuple[int, object]]:
         last, known = self.submitted[-1], self.submitted[:-1]
-        return [(len(self.submitted), [] if last in known else None)]
+        return [(len(self.submitted), Done([]) if last in known else None)]
 
 
 def test_a_job_that_a_worker_refuses_is_sent_again() -> None:

@@ -13,7 +13,7 @@ import torch
 from studies.experiment.training import Training
 from studies.workers import disturbance, job
 from studies.workers.disturbance import Reading
-from studies.workers.job import ALL_CORES, Failed, Job, TrainingsPlugin, attempt
+from studies.workers.job import ALL_CORES, Done, Failed, Job, TrainingsPlugin, attempt
 from studies.workers.processor import model_name, processor
 
 Attempt = Callable[..., Any]
@@ -54,7 +54,8 @@ def attempted(monkeypatch: pytest.MonkeyPatch, training: Counted) -> Attempt:
     def do(shares: list[float | None], threads: int = ALL_CORES, **parameters: Any) -> Any:
         taken = iter(shares)
         monkeypatch.setattr(disturbance, "share_of_others", lambda before, after: next(taken))
-        return attempt(60.0, Job("key", "model", parameters, (0,), threads, "accuracy"))
+        done = attempt(60.0, Job("key", "model", parameters, (0,), threads, "accuracy"))
+        return done.reports if isinstance(done, Done) else done
 
     return do
 
@@ -109,7 +110,7 @@ def test_each_timing_has_the_whole_deadline(
     """As the process would end otherwise."""
     monkeypatch.setattr(job, "_sent", {"key": ({"model": training}, None)})
     monkeypatch.setattr(disturbance, "share_of_others", lambda before, after: 0.9)
-    (report,) = attempt(0.7, Job("key", "model", {"slow": 1}, (0,), ALL_CORES, "accuracy"))
+    (report,) = attempt(0.7, Job("key", "model", {"slow": 1}, (0,), ALL_CORES, "accuracy")).reports
     assert training.calls == 3
     assert report["disturbance"] == 0.9
 
