@@ -76,7 +76,7 @@ def test_a_stage_is_its_grid_and_what_lies_beyond(store: Store, search: Any) -> 
         winner = best_cell(store.engine, "paper", "MLP", "lr-batch", last)
         assert winner is not None and winner.stage == stage
         assert len(stage_cells(store.engine, "paper", "MLP", "lr-batch", last)) == count
-    cells = list(ranked_cells(store.engine, "paper", "MLP"))
+    cells = list(ranked_cells(store.engine, experiment="paper", model="MLP"))
     assert [(cell.stage, cell.base) for cell in cells] == [
         (f"lr-batch{number}", "lr-batch") for number in ("+1", "+2", "+2", "")
     ]

@@ -42,8 +42,9 @@ def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path
     for word in ("ublished", "Effects", "guessing", "dead", "architecture"):
         assert word not in text
     # The winner's loss is the lowest: more than another's is a lead.
-    assert "| Boost/shape | 8, entropy, 0.5 | 0.9095 | 4, entropy, 0.5 | +0.0100 ±" in text
-    assert "| 0 | rate 0.1 is the smallest |" in text
+    shape = "| Boost/shape | 8, entropy, 0.5 | 0.9095 | 6 of 6 | 100% | 4, entropy, 0.5 | +0.0100"
+    assert shape in text
+    assert "| 2 | 0 | rate 0.1 is the smallest |" in text
     assert "| Boost | 0.8995 | 0.3500 | -0.5495 ± 0.0068 |" in text
     with (tmp_path / "out" / "training_runs.csv").open(newline="") as file:
         header, *rows = csv.reader(file)

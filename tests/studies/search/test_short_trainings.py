@@ -22,7 +22,7 @@ from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
 from studies.workers.hosts import Host
-from studies.workers.job import Failed, Job
+from studies.workers.job import Done, Failed, Job
 from tests.support.runs import Runs
 
 
@@ -181,7 +181,7 @@ def test_a_shared_job_that_fails_is_done_again_a_group_at_a_time(
     durations: Any = SimpleNamespace(
         deadline=lambda model, parameters, count: 10.0 + count, of=lambda *_: 1.0
     )
-    cluster: Any = Scripted({5: failure, 2: [{}, {}], 1: failure})
+    cluster: Any = Scripted({5: failure, 2: Done([{}, {}]), 1: failure})
     round = Round(grid_study(toy(), "quick", "rest", None), None, 0, True)  # type: ignore[arg-type]
     round.works, round.unfinished = iter([Work(round, running, job)]), 1
     chains = [Chain(iter([round]))]
