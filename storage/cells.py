@@ -51,6 +51,16 @@ def parameters(columns: Columns) -> dict[str, str]:
     return {name: f"p{number}" for number, name in enumerate(columns["parameter"])}
 
 
+def _values(dialect: str, columns: Columns) -> str:
+    """Return the columns of the parameters of a trial `t`, each after a comma."""
+    drawn = parameters(columns)
+    return "".join(
+        f""", (select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
+            where p.trial_id = t.trial_id and p.param_name = '{name}') as {drawn[name]}"""
+        for name, kind in columns["parameter"].items()
+    )
+
+
 def trials(dialect: str, columns: Columns) -> str:
     """Return `tried`: the trials of all studies, with their labels and parameters."""
 
@@ -62,12 +72,6 @@ def trials(dialect: str, columns: Columns) -> str:
         when '{state}' then case stage when 'rerun' then '{of_rerun}' else '{of_search}' end"""
         for state, (of_search, of_rerun) in PROOF.items()
     )
-    drawn = parameters(columns)
-    values = [
-        f""", (select {_KINDS[kind].format(word=_WORD[dialect])} from trial_params p
-            where p.trial_id = t.trial_id and p.param_name = '{name}') as {drawn[name]}"""
-        for name, kind in columns["parameter"].items()
-    ]
     return f"""
 noted as (
     select study_id, key, value_json, {KINDS[dialect]["word"]} as word,
@@ -94,7 +98,8 @@ labelled as (
     having study_name = {" || '/' || ".join(map(label, ("experiment", "model", "stage")))}
 ),
 tried as (
-    select s.*, t.trial_id, t.number, cast(t.state as varchar) as trial_state{"".join(values)}
+    select s.*, t.trial_id, t.number,
+        cast(t.state as varchar) as trial_state{_values(dialect, columns)}
     from labelled s join trials t on t.study_id = s.study_id
     where exists (select 1 from trial_user_attributes a where a.trial_id = t.trial_id
         and a.key = case cast(t.state as varchar){proof} end)
@@ -129,18 +134,29 @@ cells as (
 )"""
 
 
-def ranked(dialect: str, columns: Columns) -> str:
-    """Return `ranked`: the cells that may win, number 1 being the winner of a model's search."""
+def winners(dialect: str, columns: Columns) -> str:
+    """Return `winners`: the best cell of each model's search."""
     # Later stages are begun later, but for those of studies that were deleted and searched again. A
     # stage is its grid and the studies that go on beyond it.
-    place = f"coalesce({_PLACE_IN_TEXT[dialect]}(stages, base_json), 0)"
-    return f"""{cells(dialect, columns)},
+    stage = f"coalesce({_PLACE_IN_TEXT[dialect]}(stages, base_json), 0)"
+    # Not from `cells`: to sort all columns of all cells would take most of the time, and of several
+    # trials for one cell, only one is complete, or they are equals.
+    return f"""{trials(dialect, columns)},
+complete as (
+    select study_id, experiment, model, stages, base_json, extension, sign, objective, trial_id,
+        number, {attribute("place")} as is_cell, {number(dialect, "place")} as place,
+        {number(dialect, "score")} as score, 'COMPLETE' as state
+    from tried t where stage <> 'rerun' and trial_state = 'COMPLETE'
+),
 ranked as (
-    select cells.*, row_number() over (
+    select complete.*, row_number() over (
         partition by experiment, model
-        order by {place} desc, case when {place} = 0 then study_id end desc, {RANKING}
+        order by {stage} desc, case when {stage} = 0 then study_id end desc, {RANKING}, number desc
     ) as rank_of_all
-    from cells where {RANKABLE}
+    from complete where is_cell is not null and {RANKABLE}
+),
+winners as (
+    select t.*{_values(dialect, columns)} from ranked t where rank_of_all = 1
 )"""
 
 

@@ -45,9 +45,9 @@ def best_params(
 ) -> list[BestParams]:
     """Return the winners, by experiment and model."""
     select = f"""select c.trial_id, experiment, model, objective, {_MEASURED}
-        from ranked c where rank_of_all = 1"""
+        from winners c where true"""
     order = "order by experiment, model"
-    rows = rows_of(engine, sql.ranked, select, order, experiment=experiment, model=model)
+    rows = rows_of(engine, sql.winners, select, order, experiment=experiment, model=model)
     return [_made(BestParams, row) for row in rows]
 
 

@@ -11,9 +11,9 @@ from storage.cells import (
     contenders,
     deviation,
     parameters,
-    ranked,
     reruns,
     trials,
+    winners,
 )
 from storage.columns import Columns, objectives
 
@@ -39,9 +39,9 @@ def definitions(dialect: str, columns: Columns) -> dict[str, str]:
     rerun = _by_objective(columns, "avg(value)", deviation("value", "mean_value"))
     selects = {
         "best_params": f"""
-with {ranked(dialect, columns)}
+with {winners(dialect, columns)}
 select experiment, model, {values}{measured}
-from ranked c where rank_of_all = 1
+from winners c
 """,
         "grid_cells": f"""
 with {cells(dialect, columns)}
