@@ -184,6 +184,8 @@ def _experiment(
     rank_by: RankBy = Experiment.rank_by,
     racing: Racing = Experiment.racing,
     extend: Extend = Experiment.extend,
+    settle: Settle = Experiment.settle,
+    margin: Margin = Experiment.margin,
     data_dir: Annotated[Path | None, "Folder with the four IDX files of mnist."] = None,
 ) -> Experiment:
     if not 1 <= epochs <= MOST:
@@ -206,7 +208,7 @@ def _experiment(
         **_compared(trainings),
         stages=(first, STAGES[1]),
         repeats=repeats, reruns=reruns, select_on=select_on, search=search, rank_by=rank_by,
-        racing=racing, extend=extend,
+        racing=racing, extend=extend, settle=settle, margin=margin,
         data=partial(_digits, data, data_dir),
         settings=settings,
         published=TABLE_I,

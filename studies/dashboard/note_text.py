@@ -86,7 +86,7 @@ def search_note(
 def _beyond(study: GridStudy, done: int) -> str:
     """Return what becomes of a winner on the edge."""
     further = study.extension + 1
-    if further > study.experiment.extend:
+    if study.repeats is not None or further > study.experiment.extend:
         return "a better one may lie beyond."
     name = f"{study.stage}+{further}"
     if done < len(study):
@@ -174,6 +174,8 @@ def _grid(study: GridStudy) -> str:
     text = " at ".join(filter(None, [varied, cell_text(study.fixed)]))
     if not study.extension:
         return text
+    if study.repeats is not None:
+        return f"{len(study)} cells {'of' if varied else 'at'} {text} further, as {study.reason}"
     count = f"{len(study)} new cell{'s' * (len(study) > 1)}"
     return f"{count} {'of' if varied else 'at'} {text}, as {study.reason}"
 
