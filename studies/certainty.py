@@ -52,9 +52,7 @@ def contenders(values: Values, looks: int = 1) -> list[int]:
     return [row for row in range(len(values)) if _may_be_best(values, row, signs, significant)]
 
 
-def _may_be_best(
-    values: Values, row: int, signs: NDArray[np.float32], significant: float
-) -> bool:
+def _may_be_best(values: Values, row: int, signs: NDArray[np.float32], significant: float) -> bool:
     if row == 0:
         return True
     differences = np.delete(values, row, axis=0) - values[row]
@@ -149,7 +147,7 @@ def repeats_to_settle(values: Values, lucks: Values, rank_by: str) -> int | None
 def largest_gap(
     values: Values, lucks: Values, rank_by: str, rows: Sequence[int], looks: int = 1
 ) -> float | None:
-    """Return a bound of how far the contenders, in `rows`, are behind the winner, the first of them.
+    """Return a bound of how far contenders, in `rows`, are behind the winner, the first of them.
 
     With a probability of 95% all gaps, whichever sign they have, are less: the largest of the
     standardised differences on new seeds gives the width (max-t bootstrap, widened as Student's t
@@ -174,7 +172,7 @@ def certainty(
     """Return how sure the winner of ranked cells is; None where no cell has a result.
 
     `sign` is -1 where less is better; `looks` as in `contenders`. Cells with fewer repeats than the
-    winner lost before: in a race, by fewer repeats, or they diverged.
+    winner lost before: in a race, to those that got more, or they diverged.
     """
     ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
     if not ranked:

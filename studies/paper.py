@@ -12,12 +12,14 @@ from studies.experiment.beyond import Beyond
 from studies.experiment.definition import (
     Experiment,
     Extend,
+    Margin,
     Published,
     Racing,
     RankBy,
     Repeats,
     Reruns,
     Search,
+    Settle,
 )
 from studies.experiment.options import ExperimentFunction
 from studies.experiment.source import source_code

@@ -9,7 +9,7 @@ from studies.experiment.study import GridStudy
 
 
 def settling_study(studies: Sequence[GridStudy], cells: Sequence[RankedCell]) -> GridStudy | None:
-    """Return the study that gives the contenders of a stage further repeats; None where none is due.
+    """Return the study that gives a stage's contenders further repeats; None where none is due.
 
     `cells` are those of all its studies, the winner first. None is due where the winner is the only
     contender, where all others are shown to be behind it by less than the margin, and after as many

@@ -28,8 +28,8 @@ def model_runs(engine: Engine) -> list[ModelRun]:
         # A study that goes on beyond a stage's grid is part of the stage.
         stage = cell.base if cell.base in studies[key] else cell.stage
         cells[key].setdefault(stage, []).append(cell)
-    for by_stage in cells.values():
-        by_stage |= {stage: latest(known) for stage, known in by_stage.items()}
+    for key, of_stages in cells.items():
+        cells[key] = {stage: latest(of_stage) for stage, of_stage in of_stages.items()}
     for rerun in queries.reruns(engine):
         reruns[rerun.experiment, rerun.model].append(rerun)
     names: dict[str, dict[str, None]] = defaultdict(dict)

@@ -72,9 +72,7 @@ def keep_certainty(engine: Engine, studies: Sequence[GridStudy], study: Study) -
     """
     grid = studies[0]
     experiment = grid.experiment
-    of_stage = ranked_cells(
-        engine, experiment=experiment.name, model=grid.model, base=grid.name
-    )
+    of_stage = ranked_cells(engine, experiment=experiment.name, model=grid.model, base=grid.name)
     names = {known.name for known in studies}
     cells = [cell for cell in of_stage if cell.stage in names]
     known = certainty(cells, grid.sign, experiment.rank_by, experiment.looks)
