@@ -46,7 +46,8 @@ def test_the_defaults_are_the_papers() -> None:
     assert DEFAULT.protocol("abc") == {
         "epochs": 25, "repeats": 10, "reruns": 10, "data": "mnist-sample", "auxiliary": "softmax",
         "stage1_alpha": 0.0, "select_on": "test", "search": "stages", "rank_by": "mean",
-        "racing": False, "extend": 0, "learning_rates": list(RATES), "batch_sizes": list(SIZES),
+        "racing": False, "extend": 0, "settle": 0, "margin": 0.005,
+        "learning_rates": list(RATES), "batch_sizes": list(SIZES),
         "alphas": list(ALPHAS), "pairs": 1000, "data_sha256": "abc",
         "objective": "accuracy", "direction": "maximize",
     }  # fmt: skip

@@ -220,7 +220,8 @@ def test_a_grid_of_an_unknown_parameter_is_refused() -> None:
 def test_a_study_keeps_the_protocol() -> None:
     assert changed(settings={"epochs": 5}).protocol("abc") == {
         "repeats": 10, "reruns": 10, "select_on": "test", "search": "stages", "rank_by": "mean",
-        "racing": False, "extend": 0, "objective": "accuracy", "direction": "maximize",
+        "racing": False, "extend": 0, "settle": 0, "margin": 0.005,
+        "objective": "accuracy", "direction": "maximize",
         "epochs": 5, "depths": [4, 8], "kernels": ["rbf"], "rates": [0.1, 1.0],
         "data_sha256": "abc",
     }  # fmt: skip
