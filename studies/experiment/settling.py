@@ -42,5 +42,5 @@ def settling_study(studies: Sequence[GridStudy], cells: Sequence[RankedCell]) ->
             "study": f"{experiment.name}/{first.model}/{winner.stage}",
             "trial": winner.number,
         },
-        reason=f"{len(contenders)} cells cannot be told apart by {known.repeats} repeats",
+        reason=f"{known.repeats} repeats do not tell which of {len(contenders)} cells is the best",
     )

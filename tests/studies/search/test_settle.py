@@ -105,7 +105,7 @@ def test_a_near_tie_is_settled_to_the_better_cell(finished: Local) -> None:
 def test_a_settling_study_says_where_it_comes_from(finished: Local) -> None:
     studies = studies_of(finished.url)
     second = studies["size@20"]
-    assert second["reason"] == "2 cells cannot be told apart by 10 repeats"
+    assert second["reason"] == "10 repeats do not tell which of 2 cells is the best"
     assert (second["extends"], second["extension"]) == ("size", 1)
     assert second["grid"] == {"depth": [4, 8]}
     assert second["cells"] == [{"depth": 4}, {"depth": 8}]
