@@ -12,14 +12,13 @@ import csv
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import rankdata, wilcoxon
+from scipy.stats import rankdata
 
 from studies.certainty import contenders, largest_gap, luck
 from studies.experiment.checks import FIRST_REPEATS
@@ -69,8 +68,7 @@ def raced(values: Values) -> tuple[list[int], int]:
     trainings = repeats + FIRST_REPEATS * len(left)
     for n in range(FIRST_REPEATS, repeats):
         gaps = values[left, :n] - values[leader, :n]
-        ranks = np.sign(gaps) * rankdata(np.round(np.abs(gaps), 6), axis=1)
-        p = np.array([_p_value(tuple(row)) for row in np.sort(ranks, axis=1).tolist()])
+        p = _p_values(gaps)
         is_beaten = (p < P_THRESHOLD) & (
             np.mean(values[left, :n], axis=1) < np.mean(values[leader])
         )
@@ -81,10 +79,16 @@ def raced(values: Values) -> tuple[list[int], int]:
     return sorted([leader, *left]), trainings
 
 
-@cache
-def _p_value(ranks: tuple[float, ...]) -> float:
-    """Return the test's p-value for signed ranks: few differ, and each takes a millisecond."""
-    return float(wilcoxon(ranks, alternative="less", zero_method="zsplit").pvalue)
+def _p_values(gaps: Values) -> Values:
+    """Return the one-sided p-values of signed-rank tests, by row: from all signs of the ranks.
+
+    So does SciPy, a thousand times slower.
+    """
+    ranks = rankdata(np.round(np.abs(gaps), 6), axis=1) * (np.abs(gaps) > 1e-6)
+    repeats = gaps.shape[1]
+    signs = np.arange(2**repeats)[:, None] >> np.arange(repeats) & 1
+    observed = np.sum(ranks * (gaps > 0), axis=1)
+    return np.asarray(np.mean(signs @ ranks.T <= observed + 1e-9, axis=0))
 
 
 def settled(values: Values, left: list[int], chosen: Experiment) -> tuple[list[int], int, int]:
