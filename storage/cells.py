@@ -12,7 +12,8 @@ DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
 RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
-RANKING = "sign * score desc, extension, coalesce(place, number)"
+# What settles a stage, the last of it, decides before all that it settles.
+RANKING = "settling desc, sign * score desc, extension, coalesce(place, number)"
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
 
@@ -78,13 +79,15 @@ noted as (
         {KINDS[dialect]["number"]} as number
     from study_user_attributes where key in ('experiment', 'model', 'stage', 'stages', 'extends',
         'extension', 'objective', 'direction', 'parameters', 'guessing', 'repeats', 'contenders',
-        'win_again', 'repeats_to_settle')
+        'win_again', 'repeats_to_settle', 'settles')
 ),
 labelled as (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
         {label("stage")} as stage, coalesce({label("extends")}, {label("stage")}) as base,
         coalesce({label("extends", "value_json")}, {label("stage", "value_json")}) as base_json,
         coalesce({label("extension", "number")}, 0) as extension,
+        case when {label("settles")} is null then 0
+            else coalesce({label("extension", "number")}, 0) end as settling,
         {label("stages", "value_json")} as stages,
         coalesce({label("objective")}, 'accuracy') as objective,
         case {label("direction")} when 'minimize' then -1 else 1 end as sign,

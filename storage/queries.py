@@ -4,7 +4,7 @@ Each raises `StoreError` where the store cannot be read, or no driver has opened
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import groupby
 from statistics import fmean, stdev
@@ -29,7 +29,8 @@ from storage.trainings import recorded
 
 __all__ = ["BestParams", "Certainty", "GridCell", "ModelResult", "RankedCell", "Rerun"]
 __all__ += ["StudyAttributes", "best_cell", "best_params", "drawn_parameters", "grid_cells"]
-__all__ += ["model_results", "ranked_cells", "rerun_curves", "reruns", "stage_cells", "studies"]
+__all__ += ["latest", "model_results", "ranked_cells", "rerun_curves", "reruns", "stage_cells"]
+__all__ += ["studies"]
 
 _Row = TypeVar("_Row", BestParams, GridCell, ModelResult, Rerun)
 
@@ -79,10 +80,15 @@ def grid_cells(engine: Engine, experiment: str, model: str, stage: str) -> list[
 def stage_cells(
     engine: Engine, experiment: str, model: str, stage: str, last: int
 ) -> list[GridCell]:
-    """Return the cells of a stage and of the studies that go on beyond it, up to number `last`."""
+    """Return the cells of a stage and of its further studies, up to number `last`.
+
+    A cell that got further repeats to settle the stage comes once, with all of them.
+    """
     select = f"{_CELLS} extension <= {last}"
-    rows = rows_of(engine, sql.cells, select, experiment=experiment, model=model, base=stage)
-    return [_made(GridCell, row) for row in rows]
+    order = "order by extension desc"
+    rows = rows_of(engine, sql.cells, select, order, experiment=experiment, model=model, base=stage)
+    by_parameters = {frozenset(row["parameters"].items()): row for row in reversed(rows)}
+    return [_made(GridCell, row) for row in by_parameters.values()]
 
 
 def best_cell(
@@ -90,7 +96,8 @@ def best_cell(
 ) -> GridCell | None:
     """Return the best finished cell by the rule of `best_params`, None if there is none.
 
-    That is one of a stage's grid, or of the studies that go on beyond it, up to number `last`.
+    That is one of a stage's grid, or of its further studies up to number `last`; where such a study
+    settles the stage, one of the last that does.
     """
     select = f"{_CELLS} {sql.RANKABLE} and extension <= {last}"
     order = f"order by {sql.RANKING} limit 1"
@@ -101,11 +108,12 @@ def best_cell(
 def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
     """Yield the cells of all searches, or of some `experiment`, `model`, `base`.
 
-    They come stage by stage, with what lies beyond its grid, the winner first, those undone last.
+    They come stage by stage, with all of its studies, the winner first, those undone last.
     """
     # Left: a cell that has not been told, or diverged, has no values.
-    select = f"""select t.trial_id, number, experiment, model, stage, base, state, sign, guessing,
-            {attribute("fingerprints")} as fingerprints, v.intermediate_value as value
+    select = f"""select t.trial_id, number, experiment, model, stage, base, extension, state,
+            sign, guessing, {attribute("fingerprints")} as fingerprints,
+            v.intermediate_value as value
         from cells t left join trial_intermediate_values v on v.trial_id = t.trial_id
         where true"""
     order = f"""order by experiment, model, base, case when {sql.RANKABLE} then 0 else 1 end,
@@ -129,7 +137,18 @@ def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
             values=values,
             fingerprints=tuple(json.loads(cell["fingerprints"] or "[]")),
             base=cell["base"],
+            extension=int(cell["extension"]),
         )
+
+
+def latest(cells: Sequence[RankedCell]) -> list[RankedCell]:
+    """Return the cells of a stage, each once: with the repeats that settle the stage, if any."""
+    last: dict[frozenset[tuple[str, Any]], int] = {}
+    keys = [frozenset(cell.parameters.items()) for cell in cells]
+    for key, cell in zip(keys, cells, strict=True):
+        last[key] = max(last.get(key, 0), cell.extension)
+    pairs = zip(keys, cells, strict=True)
+    return [cell for key, cell in pairs if cell.extension == last[key]]
 
 
 def reruns(engine: Engine, experiment: str | None = None, model: str | None = None) -> list[Rerun]:

@@ -61,7 +61,9 @@ class RankedCell(GridCell):
     fingerprints: tuple[str, ...]
     """Of the trainings, in the order of the seeds; empty where an older version made the study."""
     base: str
-    """The stage that its study belongs to: it may go on beyond the grid of that one."""
+    """The stage that its study belongs to: it may go on beyond its grid, or settle it."""
+    extension: int = field(default=0, kw_only=True)
+    """The number of its study among those of the stage."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,9 @@ class Certainty:
     repeats_to_settle: int | None
     """About how many repeats tell the winner from the runner-up with a power of 80%; None where
     nothing is between the two."""
+    largest_gap: float | None = None
+    """The contenders are behind the winner by less than this (95%, all at once); None where there
+    are no others, or too few repeats tell."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +155,18 @@ class StudyAttributes:
     @property
     def certainty(self) -> Certainty | None:
         """How sure the winner is; None of reruns, while a search goes on, and of older studies."""
-        names = ("repeats", "contenders", "win_again", "repeats_to_settle")
-        repeats, cells, win_again, to_settle = map(self.attributes.get, names)
+        names = ("repeats", "contenders", "win_again", "repeats_to_settle", "largest_gap")
+        repeats, cells, win_again, to_settle, gap = map(self.attributes.get, names)
         # Others may have set them to anything.
         if (
             type(repeats) is not int
             or not (isinstance(cells, list) and all(type(cell) is str for cell in cells))
             or not isinstance(win_again, float | None)
             or type(to_settle) not in (int, type(None))
+            or not isinstance(gap, float | None)
         ):
             return None
-        return Certainty(repeats, tuple(cells), win_again, to_settle)
+        return Certainty(repeats, tuple(cells), win_again, to_settle, gap)
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,14 @@ EXACT = 10
 DRAWS = 5000
 """Of seeds; a share has a standard error of 0.7 points at most."""
 
+LEAST = 5
+"""Repeats that can tell cells apart, or show that they hardly differ."""
+
 MOST = 250
 """Cells that are compared, the best ones: the time grows with the square of their number."""
 
 
-def contenders(values: Values) -> list[int]:
+def contenders(values: Values, looks: int = 1) -> list[int]:
     """Return the rows that cannot be told from the winner, itself among them, in their order.
 
     The best cell is among them with a probability of 95%, whichever it is: a cell is left out where
@@ -42,12 +45,14 @@ def contenders(values: Values) -> list[int]:
     chance in 19 of 20 searches (max-t sign-flip test: for a cell that is as good as all others, the
     differences of a seed are as likely to have the other sign). Signs alone are turned, so that a
     cell that is worse on all seeds is told from the winner also where one of its networks died.
+    Where more repeats may follow, so that cells are compared up to so many times (`looks`), the 95%
+    hold for all times together: each has its share of the error (Bonferroni).
     """
-    signs = _signs(values.shape[1])
-    return [row for row in range(len(values)) if _may_be_best(values, row, signs)]
+    signs, significant = _signs(values.shape[1]), SIGNIFICANT / looks
+    return [row for row in range(len(values)) if _may_be_best(values, row, signs, significant)]
 
 
-def _may_be_best(values: Values, row: int, signs: NDArray[np.float32]) -> bool:
+def _may_be_best(values: Values, row: int, signs: NDArray[np.float32], significant: float) -> bool:
     if row == 0:
         return True
     differences = np.delete(values, row, axis=0) - values[row]
@@ -56,7 +61,7 @@ def _may_be_best(values: Values, row: int, signs: NDArray[np.float32]) -> bool:
     differences = (differences / np.where(sizes > 0, sizes, 1)).astype(np.float32)
     lag = np.max(np.sum(differences[:row], axis=1))
     by_chance = np.max(signs @ differences.T, axis=1)
-    return bool(np.mean(by_chance > lag - 1e-5) > SIGNIFICANT)
+    return bool(np.mean(by_chance > lag - 1e-5) > significant)
 
 
 def _signs(repeats: int) -> NDArray[np.float32]:
@@ -139,11 +144,35 @@ def repeats_to_settle(values: Values, lucks: Values, rank_by: str) -> int | None
     return math.ceil(needed)
 
 
-def certainty(cells: Sequence[RankedCell], sign: int, rank_by: str) -> Certainty | None:
+def largest_gap(
+    values: Values, lucks: Values, rank_by: str, rows: Sequence[int], looks: int = 1
+) -> float | None:
+    """Return a bound of how far contenders, in `rows`, are behind the winner, the first of them.
+
+    With a probability of 95% all gaps, whichever sign they have, are less: the largest of the
+    standardised differences on new seeds gives the width (max-t bootstrap, widened as Student's t
+    is for few repeats), divided among the looks as in `contenders`. None where there is no other
+    contender, or too few repeats tell.
+    """
+    repeats = values.shape[1]
+    if len(rows) < 2 or repeats < LEAST:
+        return None
+    expected, of_winner = scores(values[rows], rank_by), lucks[rows[0]]
+    luck_of_gaps = of_winner - lucks[rows[1:]]
+    errors = np.std(luck_of_gaps, axis=1)
+    standardised = np.abs(luck_of_gaps) / np.where(errors > 0, errors, 1)[:, None]
+    width = float(np.quantile(np.max(standardised, axis=0), 1 - SIGNIFICANT / looks))
+    width += (width**3 + width) / (4 * (repeats - 1))
+    return float(np.max(expected[0] - expected[1:] + width * errors))
+
+
+def certainty(
+    cells: Sequence[RankedCell], sign: int, rank_by: str, looks: int = 1
+) -> Certainty | None:
     """Return how sure the winner of ranked cells is; None where no cell has a result.
 
-    `sign` is -1 where less is better. Cells with fewer repeats than the winner lost before: in a
-    race, or they diverged.
+    `sign` is -1 where less is better; `looks` as in `contenders`. Cells with fewer repeats than the
+    winner lost before: in a race, to those that got more, or they diverged.
     """
     ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
     if not ranked:
@@ -153,12 +182,13 @@ def certainty(cells: Sequence[RankedCell], sign: int, rank_by: str) -> Certainty
     if repeats < 2:
         return Certainty(repeats, tuple(cell.name for cell in compared), None, None)
     values = sign * np.array([cell.values[:repeats] for cell in compared], np.float64)
-    rows, lucks = contenders(values), luck(values, rank_by)
+    rows, lucks = contenders(values, looks), luck(values, rank_by)
     return Certainty(
         repeats,
         tuple(compared[row].name for row in rows),
         win_again(values, lucks, rank_by, rows),
         repeats_to_settle(values, lucks, rank_by),
+        largest_gap(values, lucks, rank_by, rows, looks),
     )
 
 

@@ -12,12 +12,14 @@ from studies.experiment.beyond import Beyond
 from studies.experiment.definition import (
     Experiment,
     Extend,
+    Margin,
     Published,
     Racing,
     RankBy,
     Repeats,
     Reruns,
     Search,
+    Settle,
 )
 from studies.experiment.options import ExperimentFunction
 from studies.experiment.source import source_code
@@ -184,6 +186,8 @@ def _experiment(
     rank_by: RankBy = Experiment.rank_by,
     racing: Racing = Experiment.racing,
     extend: Extend = Experiment.extend,
+    settle: Settle = Experiment.settle,
+    margin: Margin = Experiment.margin,
     data_dir: Annotated[Path | None, "Folder with the four IDX files of mnist."] = None,
 ) -> Experiment:
     if not 1 <= epochs <= MOST:
@@ -206,7 +210,7 @@ def _experiment(
         **_compared(trainings),
         stages=(first, STAGES[1]),
         repeats=repeats, reruns=reruns, select_on=select_on, search=search, rank_by=rank_by,
-        racing=racing, extend=extend,
+        racing=racing, extend=extend, settle=settle, margin=margin,
         data=partial(_digits, data, data_dir),
         settings=settings,
         published=TABLE_I,

@@ -48,14 +48,17 @@ def search_note(
     sign = "less" if study.sign > 0 else "plus"
     middle = "median" if experiment.rank_by == "median" else "mean"
     bound = f", {sign} one standard error," if experiment.rank_by == "lower-bound" else ""
+    verb, before = (
+        ("Searches", "") if study.repeats is None else ("Settles", ", old ones among them")
+    )
     own = [cell for cell in cells if cell.stage == study.name]
     states = Counter(cell.state for cell in own)
     done = sum(states[state] for state in DECIDED)
     losses = (("DIVERGED", "diverged"), ("PRUNED", "given up in the race"))
     lost = "".join(f", {states[key]} of them {text}" for key, text in losses if states[key])
     what = (
-        f"Searches {_grid(study)}. A cell is {study.trainings_per_cell} trainings: their {middle} "
-        f"{study.pairs} {experiment.objective}{bound} decides."
+        f"{verb} {_grid(study)}. A cell is {study.trainings_per_cell} trainings{before}: their "
+        f"{middle} {study.pairs} {experiment.objective}{bound} decides."
     )
     parts = [
         Markdown(escaped(what) + start),
@@ -86,7 +89,7 @@ def search_note(
 def _beyond(study: GridStudy, done: int) -> str:
     """Return what becomes of a winner on the edge."""
     further = study.extension + 1
-    if further > study.experiment.extend:
+    if study.repeats is not None or further > study.experiment.extend:
         return "a better one may lie beyond."
     name = f"{study.stage}+{further}"
     if done < len(study):
@@ -174,6 +177,8 @@ def _grid(study: GridStudy) -> str:
     text = " at ".join(filter(None, [varied, cell_text(study.fixed)]))
     if not study.extension:
         return text
+    if study.repeats is not None:
+        return f"{text}, as {study.reason}"
     count = f"{len(study)} new cell{'s' * (len(study) > 1)}"
     return f"{count} {'of' if varied else 'at'} {text}, as {study.reason}"
 

@@ -75,9 +75,12 @@ def sureness_sentence(certainty: Certainty) -> str:
     if certainty.repeats < 2:
         return "One repeat does not tell how sure this winner is."
     subject = {0: "No other cell is", 1: "1 other cell is"}.get(others, f"{others} other cells are")
+    gap = certainty.largest_gap
+    bound = "" if gap is None else f", and behind it by less than {gap:.2g}"
     text = (
         f"{subject} as good as the winner, as far as {certainty.repeats} repeats tell (95%, all "
-        f"cells at once). On new seeds it wins again with a probability of {share_text(certainty)}"
+        f"cells at once){bound}. On new seeds it wins again with a probability of "
+        f"{share_text(certainty)}"
     )
     if certainty.repeats_to_settle is None:
         return f"{text}{'; the runner-up has the same score' if others else ''}."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, get_args, get_origin, get_type_hints
 
 from storage.trainings import RESERVED
 from studies.display.errors import UsageError
-from studies.experiment.stage import MOST, Stage, check_name, is_value
+from studies.experiment.stage import FURTHER_SEEDS, MOST, Stage, check_name, is_value
 
 if TYPE_CHECKING:
     from studies.experiment.definition import Experiment
@@ -16,8 +16,8 @@ FIRST_REPEATS = 3
 The one-sided p-value of three pairs is at least 1/8."""
 
 PROTOCOL = (
-    "repeats", "reruns", "select_on", "search", "rank_by", "racing", "extend", "objective",
-    "direction",
+    "repeats", "reruns", "select_on", "search", "rank_by", "racing", "extend", "settle",
+    "margin", "objective", "direction",
 )  # fmt: skip
 """Fields of an experiment that its studies keep, beside settings and grids."""
 
@@ -52,6 +52,7 @@ def check_fields(experiment: "Experiment") -> None:
     number = experiment.extend
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= MOST_FURTHER:
         raise UsageError(f"extend must be from 0 to {MOST_FURTHER}, not {number}")
+    _check_settling(experiment)
     if experiment.data is not None and not callable(experiment.data):
         raise UsageError("data must be a function that loads it, without arguments")
     deadline = experiment.deadline
@@ -64,6 +65,27 @@ def check_fields(experiment: "Experiment") -> None:
     for model in experiment.models if experiment.search == "published" else ():
         if model not in experiment.published:
             raise UsageError(f"nothing is published of {model}, so it must be searched")
+
+
+def _check_settling(experiment: "Experiment") -> None:
+    """Raise UsageError for further repeats that are none, or whose seeds are those of reruns."""
+    settle, margin, repeats = experiment.settle, experiment.margin, experiment.repeats
+    if isinstance(settle, bool) or not isinstance(settle, int) or not 0 <= settle <= MOST:
+        raise UsageError(f"settle must be from 0 to {MOST}, not {settle}")
+    if 0 < settle <= repeats:
+        raise UsageError(
+            f"settle must be more than the {repeats} repeats that every cell gets, not {settle}"
+        )
+    is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
+    if not is_number or not 0 <= margin < math.inf:
+        raise UsageError(f"margin must be a number from 0, not {margin}")
+    if not settle and margin != type(experiment).margin:
+        raise UsageError("margin has no meaning without settle: give --settle, too")
+    if settle and experiment.rerun_seeds.stop > FURTHER_SEEDS:
+        raise UsageError(
+            f"settle has the seeds from {FURTHER_SEEDS} on, which {repeats} repeats and "
+            f"{experiment.reruns} reruns use themselves: give fewer of them"
+        )
 
 
 def check_parts(experiment: "Experiment") -> None:

@@ -24,6 +24,8 @@ Search = Literal["stages", "joint", "published"]
 RankBy = Annotated[Literal["mean", "median", "lower-bound"], "What makes a cell the best."]
 Racing = Annotated[bool, "Give up cells that can hardly win any more."]
 Extend = Annotated[int, "Further studies while a winner lies on an edge; 4 without a number."]
+Settle = Annotated[int, "Trainings of a cell that cannot be told from the winner, at most."]
+Margin = Annotated[float, "A difference of the objective too small to be settled."]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Experiment:
     """Whether a cell is given up once it can hardly be the winner any more."""
     extend: Extend = 0
     """How many further studies a stage may have while its winner lies on an edge of its grid."""
+    settle: Settle = 0
+    """How many repeats the cells may get that cannot be told from a stage's winner; 0: no more than
+    all others."""
+    margin: Margin = 0.005
+    """A stage is settled as well once these cells differ by less, in units of the objective."""
     version: str | None = None
     """What stands for the code of the training functions in fingerprints; their source by default,
     comments aside."""
@@ -146,6 +153,20 @@ class Experiment:
         """The seeds of the reruns: 10, 11, ..., further on where the repeats have used those."""
         first = max(10, self.repeats)
         return range(first, first + self.reruns)
+
+    @property
+    def rounds(self) -> tuple[int, ...]:
+        """How many repeats a cell has after each round that settles a stage: 20, 40."""
+        rounds, repeats = list[int](), self.repeats
+        while repeats < self.settle:
+            repeats = min(2 * repeats, self.settle)
+            rounds.append(repeats)
+        return tuple(rounds)
+
+    @property
+    def looks(self) -> int:
+        """How many times, at most, the cells of a stage are compared with its winner."""
+        return 1 + len(self.rounds)
 
     def training(self, model: str) -> Training:
         """Return how a model is trained."""

@@ -16,7 +16,7 @@ from studies.experiment.stage import Stage
 
 Change = Callable[[Experiment], Experiment]
 
-SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing", "extend")
+SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing", "extend", "settle", "margin")
 """Options that mean nothing where nothing is searched."""
 
 BARE = {"extend": 4}

@@ -17,6 +17,10 @@ RERUN, JOINT = "rerun", "joint"
 MOST = 10_000
 """Values, cells, repeats or reruns: more than anyone can wait for would fill the memory."""
 
+FURTHER_SEEDS = 10_000
+"""The first seed of the repeats that settle a stage, beyond those of every cell. Reruns have the
+seeds right after those of every cell: they must measure a winner on seeds that did not elect it."""
+
 
 @dataclass(frozen=True, init=False)
 class Stage:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -10,7 +11,7 @@ from typing import Any
 
 from storage.trainings import Value
 from studies.experiment.definition import Experiment
-from studies.experiment.stage import JOINT, RERUN
+from studies.experiment.stage import FURTHER_SEEDS, JOINT, RERUN
 from studies.experiment.training import Parameters
 
 
@@ -29,17 +30,20 @@ class GridStudy:
     experiment: Experiment
     model: str
     name: str
-    """Of its stage, with `+1`, `+2`, ... for those that go on beyond it."""
+    """Of its stage, with `+1`, `+2`, ... for those that go on beyond it, and `@20`, ... for those
+    that settle it with so many repeats."""
     grid: Mapping[str, tuple[Value, ...]]
     """Every parameter, also those that do not vary; of reruns the seed, too."""
     extension: int = 0
-    """The number of a study that goes on beyond the grid of its stage; 0 for that grid itself."""
+    """The number of a further study among those of its stage; 0 for that of the grid itself."""
+    repeats: int | None = None
+    """Of a study that settles its stage: how many trainings a cell has; None for all others."""
     only: tuple[Parameters, ...] | None = None
     """The cells, where they are not the whole product of the grid."""
     parent: Mapping[str, Any] | None = None
-    """Of a study that goes on: study and trial of the winner beyond which it lies."""
+    """Of a further study: study and trial of the winner that it goes on from."""
     reason: str | None = None
-    """Of a study that goes on: why."""
+    """Of a further study: why."""
 
     @property
     def study_name(self) -> str:
@@ -49,7 +53,7 @@ class GridStudy:
     @property
     def stage(self) -> str:
         """The name of its stage in the chain."""
-        return self.name.partition("+")[0]
+        return re.split("[+@]", self.name)[0]
 
     @property
     def is_rerun(self) -> bool:
@@ -59,7 +63,7 @@ class GridStudy:
     @property
     def is_race(self) -> bool:
         """Whether its cells may be given up."""
-        return self.experiment.racing and not self.is_rerun
+        return self.experiment.racing and not self.is_rerun and self.repeats is None
 
     @property
     def pairs(self) -> str:
@@ -87,7 +91,7 @@ class GridStudy:
     @property
     def trainings_per_cell(self) -> int:
         """How many trainings decide a trial."""
-        return 1 if self.is_rerun else self.experiment.repeats
+        return 1 if self.is_rerun else self.repeats or self.experiment.repeats
 
     @property
     def varied(self) -> dict[str, tuple[Value, ...]]:
@@ -137,7 +141,9 @@ class GridStudy:
         chosen = {name: parameters[name] for name in self.grid if name != "seed"}
         if self.is_rerun:
             return Cell(chosen, (int(parameters["seed"]),))
-        return Cell(chosen, tuple(range(self.experiment.repeats)))
+        first = self.experiment.repeats
+        further = range(FURTHER_SEEDS, FURTHER_SEEDS + self.trainings_per_cell - first)
+        return Cell(chosen, (*range(first), *further))
 
     def recorded_as(self, parameters: Parameters) -> tuple[str, Parameters]:
         """Return what a worker trains for a cell: reruns their own, searches what they share."""

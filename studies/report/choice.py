@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine
 
 from storage import queries
-from storage.queries import RankedCell, Rerun, StudyAttributes
+from storage.queries import RankedCell, Rerun, StudyAttributes, latest
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, listed
 from studies.report.runs import USUAL, ModelRun
@@ -28,6 +28,8 @@ def model_runs(engine: Engine) -> list[ModelRun]:
         # A study that goes on beyond a stage's grid is part of the stage.
         stage = cell.base if cell.base in studies[key] else cell.stage
         cells[key].setdefault(stage, []).append(cell)
+    for key, of_stages in cells.items():
+        cells[key] = {stage: latest(of_stage) for stage, of_stage in of_stages.items()}
     for rerun in queries.reruns(engine):
         reruns[rerun.experiment, rerun.model].append(rerun)
     names: dict[str, dict[str, None]] = defaultdict(dict)

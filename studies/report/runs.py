@@ -21,6 +21,7 @@ PUBLISHED = "published"
 
 USUAL: Mapping[str, Any] = {
     "select_on": "test", "search": "stages", "rank_by": "mean", "racing": False, "extend": 0,
+    "settle": 0, "margin": 0.005,
 }  # fmt: skip
 """The fields of a protocol that say how a winner is chosen, with what older studies did."""
 
@@ -83,7 +84,7 @@ class ModelRun:
         return Search.of_study(self.model, self.studies[stage].attributes, self.cells[stage])
 
     def _studies_of(self, stage: str) -> list[StudyAttributes]:
-        """Return the study of a stage's grid, and those that go on beyond it."""
+        """Return the study of a stage's grid, those that go on beyond it, those that settle it."""
         return [
             study
             for name, study in self.studies.items()
@@ -112,10 +113,15 @@ class ModelRun:
             if stage not in self.cells:
                 parts.append(f"{stage}: not begun")
                 continue
-            total = sum(self._cells_of(study) for study in self._studies_of(stage))
-            done = sum(cell.state in DECIDED for cell in self.cells[stage])
+            studies, cells, name = self._studies_of(stage), self.cells[stage], stage
+            if studies and "settles" in studies[-1].attributes:
+                # The others were complete before it began.
+                studies, name = studies[-1:], studies[-1].stage
+                cells = [cell for cell in cells if cell.stage == name]
+            total = sum(self._cells_of(study) for study in studies)
+            done = sum(cell.state in DECIDED for cell in cells)
             if done < total:
-                parts.append(f"{stage}: {done} of {total} cells")
+                parts.append(f"{name}: {done} of {total} cells")
         total = self.protocol.get("reruns", 10)
         if len(self.reruns) < total:
             parts.append(f"{RERUN}: {len(self.reruns)} of {total} trainings")

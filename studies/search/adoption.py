@@ -59,6 +59,8 @@ def _grids(experiment: Experiment, model: str) -> Iterator[GridStudy]:
         if not grid.is_rerun:
             for number in range(1, experiment.extend + 1):
                 yield replace(grid, name=f"{name}+{number}", extension=number)
+            for number, repeats in enumerate(experiment.rounds, 1):
+                yield replace(grid, name=f"{name}@{repeats}", extension=number, repeats=repeats)
 
 
 def _reasons(

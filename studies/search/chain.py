@@ -53,7 +53,7 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
             best = None if grid.is_rerun else winner(engine, studies)
             driver.lock.check()
             if best is not None:
-                keep_certainty(engine, grid, study)
+                keep_certainty(engine, studies, study)
             if driver.board is not None:
                 driver.board.complete(grid, study)
         if grid.is_rerun:
@@ -65,17 +65,17 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
         won = best.parameters
 
 
-def keep_certainty(engine: Engine, grid: GridStudy, study: Study) -> None:
+def keep_certainty(engine: Engine, studies: Sequence[GridStudy], study: Study) -> None:
     """Keep with a complete search how sure its winner is, for the views and for who reads it.
 
-    Where the study goes on beyond a grid, that is the winner of all studies of the stage so far.
+    That is the winner of all studies of the stage so far; `study` is the last of them.
     """
-    of_stage = ranked_cells(
-        engine, experiment=grid.experiment.name, model=grid.model, base=grid.stage
-    )
-    names = {grid.stage, *(f"{grid.stage}+{number}" for number in range(1, grid.extension + 1))}
+    grid = studies[0]
+    experiment = grid.experiment
+    of_stage = ranked_cells(engine, experiment=experiment.name, model=grid.model, base=grid.name)
+    names = {known.name for known in studies}
     cells = [cell for cell in of_stage if cell.stage in names]
-    known = certainty(cells, grid.sign, grid.experiment.rank_by)
+    known = certainty(cells, grid.sign, experiment.rank_by, experiment.looks)
     assert known is not None
     stored = study.user_attrs
     for key, value in asdict(known).items():

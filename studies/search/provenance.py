@@ -36,6 +36,7 @@ def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
         "stage": grid.name,
         "extends": grid.stage if grid.extension else None,
         "extension": grid.extension or None,
+        "settles": None if grid.repeats is None else grid.stage,
         "reason": grid.reason,
         "objective": experiment.objective,
         "direction": experiment.direction,

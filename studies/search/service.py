@@ -149,4 +149,6 @@ def _announce(console: Console, experiment: Experiment, plans: Sequence[StudyPla
     if further and any(not of_study.study.is_rerun for of_study in plans):
         studies = f"{further} further studies" if further > 1 else "one further study"
         text += f" A stage whose winner lies on an edge goes on, in up to {studies}."
+    if experiment.settle and any(not of_study.study.is_rerun for of_study in plans):
+        text += f" Cells that cannot be told from a winner get up to {experiment.settle} repeats."
     console.print(text, soft_wrap=True, highlight=False)

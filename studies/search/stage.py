@@ -1,4 +1,4 @@
-"""The studies of a stage, the grid's own and those that go on beyond it, and their winner."""
+"""The studies of a stage and their winner: the grid's own, what lies beyond, what settles it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from storage.cells import DECIDED
 from storage.queries import GridCell, best_cell, grid_cells, ranked_cells
 from studies.experiment.extension import further_study
+from studies.experiment.settling import settling_study
 from studies.experiment.study import GridStudy
 
 
@@ -19,12 +20,14 @@ def stage_studies(engine: Engine, first: GridStudy) -> Iterator[GridStudy]:
     studies = [first]
     for study in studies:
         yield study
-        if first.is_rerun or not first.experiment.extend or winner(engine, studies) is None:
+        goes_on = first.experiment.extend or first.experiment.settle
+        if first.is_rerun or not goes_on or winner(engine, studies) is None:
             return
         names = [known.name for known in studies]
         of_model = {"experiment": first.experiment.name, "model": first.model}
-        cells = ranked_cells(engine, **of_model)
-        further = further_study(studies, [cell for cell in cells if cell.stage in names])
+        cells = [cell for cell in ranked_cells(engine, **of_model) if cell.stage in names]
+        further = None if study.repeats is not None else further_study(studies, cells)
+        further = further or settling_study(studies, cells)
         if further is not None:
             studies.append(further)
 
@@ -39,4 +42,7 @@ def winner(engine: Engine, studies: Sequence[GridStudy]) -> GridCell | None:
         cells = grid_cells(engine, study.experiment.name, study.model, study.name)
         if sum(cell.state in DECIDED for cell in cells) < len(study):
             return None
-    return best_cell(engine, first.experiment.name, first.model, first.name, last.extension)
+    best = best_cell(engine, first.experiment.name, first.model, first.name, last.extension)
+    # Where all contenders diverged on further seeds, a cell that lost before has not won.
+    has_lost = best is not None and last.repeats is not None and best.stage != last.name
+    return None if has_lost else best

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from storage.queries import (
     best_cell,
     best_params,
     grid_cells,
+    latest,
     model_results,
     ranked_cells,
     rerun_curves,
@@ -58,6 +60,34 @@ def test_cells_come_in_their_order_with_each_repeat(store: Store, search: Any) -
     known = {str(cell.parameters): cell for cell in map(_as_grid_cell, cells)}
     for cell in grid_cells(store.engine, "paper", "MLP", "lr-batch"):
         assert known[str(cell.parameters)] == _close_to(cell)
+
+
+def test_what_settles_a_stage_decides_before_all_before_it(store: Store, search: Any) -> None:
+    """Also where the luck of the first repeats made others seem better; the next stage is apart."""
+    stages = {"stages": ["lr-batch", "alpha", "rerun"]}
+    grid = search(store, **stages)
+    grid.add(5e-3, 8, values=[0.9])
+    grid.add(1e-3, 8, values=[0.8])
+    grid.add(1e-3, 16, values=[0.95])
+    for number, (repeats, values) in enumerate({20: (0.85, 0.8), 40: (0.7, 0.75)}.items(), 1):
+        further = {"extends": "lr-batch", "settles": "lr-batch", "extension": number, **stages}
+        study = search(store, f"paper/MLP/lr-batch@{repeats}", **further)
+        study.add(5e-3, 8, values=[values[0]] * 2)
+        study.add(1e-3, 16, values=[values[1]] * 2)
+    (best,) = best_params(store.engine)
+    assert (best.parameters, best.runs) == ({"learning_rate": 1e-3, "batch_size": 16}, 2)
+    assert best.mean == pytest.approx(0.75)
+    of_model = {"experiment": "paper", "model": "MLP"}
+    expected = ("lr-batch", 0.95), ("lr-batch@20", 0.85), ("lr-batch@40", 0.75)
+    for last, (stage, mean) in enumerate(expected):
+        winner = best_cell(store.engine, **of_model, stage="lr-batch", last=last)
+        assert winner is not None and (winner.stage, winner.mean) == (stage, pytest.approx(mean))
+        cells = stage_cells(store.engine, **of_model, stage="lr-batch", last=last)
+        counts = Counter(cell.stage for cell in cells)
+        assert counts == ({"lr-batch": 3} if last == 0 else {"lr-batch": 1, stage: 2})
+    cells = list(ranked_cells(store.engine, **of_model))
+    assert [cell.stage[8:] for cell in cells] == ["@40", "@40", "@20", "@20", "", "", ""]
+    assert [cell.name[8:] for cell in latest(cells)] == ["@40#1", "@40#0", "#1"]
 
 
 def test_a_stage_is_its_grid_and_what_lies_beyond(store: Store, search: Any) -> None:

@@ -13,6 +13,7 @@ from studies.certainty import (
     certainty,
     certainty_of,
     contenders,
+    largest_gap,
     luck,
     repeats_to_settle,
     scores,
@@ -254,3 +255,32 @@ def test_a_table_has_a_line_for_each_search() -> None:
         "tree/rate           2           -        1          -",
     ]
     assert settling_text(Certainty(10, named(3), 0.5, 10_001)) == "> 10000"
+
+
+def test_more_looks_leave_more_contenders() -> None:
+    """What is worse on 9 of 10 seeds is told from the winner at one look, not at one of five."""
+    lag = [0.01] * 9 + [-0.01]
+    pair = values([0.9] * 10, [0.9 - gap for gap in lag])
+    assert contenders(pair) == [0]
+    assert contenders(pair, looks=5) == [0, 1]
+
+
+def test_the_largest_gap_bounds_the_true_one() -> None:
+    """Of 300 pairs that are 0.002 apart, the bound is higher in 95%; more repeats lower it."""
+    random, bounds = np.random.default_rng(0), dict[int, list[float]]()
+    for repeats, draws in ((10, 300), (40, 20)):
+        for _ in range(draws):
+            pair = random.normal([[0.902], [0.9]], 0.004, (2, repeats))
+            pair = pair[np.argsort(-pair.mean(axis=1))]
+            bound = largest_gap(pair, luck(pair, "mean"), "mean", [0, 1])
+            assert bound is not None
+            bounds.setdefault(repeats, []).append(bound)
+    assert np.mean(np.array(bounds[10]) > 0.002) > 0.95
+    assert np.mean(bounds[40]) < np.mean(bounds[10]) < 0.01
+
+
+def test_no_gap_is_known_of_few_repeats_and_of_one_contender() -> None:
+    few = values([0.9, 0.91, 0.92, 0.9], [0.9, 0.9, 0.9, 0.9])
+    assert largest_gap(few, luck(few, "mean"), "mean", [0, 1]) is None
+    more = np.concatenate([few, few], axis=1)
+    assert largest_gap(more, luck(more, "mean"), "mean", [0]) is None

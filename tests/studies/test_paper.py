@@ -46,7 +46,8 @@ def test_the_defaults_are_the_papers() -> None:
     assert DEFAULT.protocol("abc") == {
         "epochs": 25, "repeats": 10, "reruns": 10, "data": "mnist-sample", "auxiliary": "softmax",
         "stage1_alpha": 0.0, "select_on": "test", "search": "stages", "rank_by": "mean",
-        "racing": False, "extend": 0, "learning_rates": list(RATES), "batch_sizes": list(SIZES),
+        "racing": False, "extend": 0, "settle": 0, "margin": 0.005,
+        "learning_rates": list(RATES), "batch_sizes": list(SIZES),
         "alphas": list(ALPHAS), "pairs": 1000, "data_sha256": "abc",
         "objective": "accuracy", "direction": "maximize",
     }  # fmt: skip
@@ -100,6 +101,8 @@ def test_models_differ_in_three_factors() -> None:
         ({"rank_by": "lower-bound"}, "paper+rank-by=lower-bound"),
         ({"extend": 4}, "paper+extend"),
         ({"extend": 2, "epochs": 5}, "paper+epochs=5,extend=2"),
+        ({"settle": 40}, "paper+settle=40"),
+        ({"settle": 40, "margin": 0.01, "extend": 4}, "paper+extend,settle=40,margin=0.01"),
         ({"data_dir": "any/where"}, "paper"),
     ],
 )
@@ -125,6 +128,7 @@ def test_an_experiment_is_named_by_what_differs_from_the_paper(
         ({"search": "two-stage"}, "search must be stages or joint or published, not two-stage"),
         ({"search": "published", "repeats": 5}, "repeats has no meaning where nothing is searched"),
         ({"search": "published", "extend": 4}, "extend has no meaning where nothing is"),
+        ({"search": "published", "settle": 40}, "settle has no meaning where nothing is"),
         ({"search": "published", "racing": True}, "racing has no meaning where nothing is"),
     ],
 )

@@ -170,6 +170,8 @@ def test_the_models_are_those_of_the_file(ends: Ends, tmp_path: Path) -> None:
     assert "No such option: --epochs" in ends(2, *define, "Tree", "--epochs", "5")
     said = ends(2, "all", *define, "--racing", "--repeats", "3")
     assert "racing gives up a cell after 3 repeats" in said
+    said = ends(2, "all", *define, "--settle", "5")
+    assert "settle must be more than the 5 repeats that every cell gets, not 5" in said
     assert "nothing is published of Forest" in ends(2, "all", *define, "--search", "published")
 
 
@@ -210,7 +212,7 @@ def test_help_lists_the_papers_options(capsys: pytest.CaptureFixture[str]) -> No
     for name in (
         *("define", "storage", "experiment", "grid", "workers", "cluster", "artifact-dir"),
         *("epochs", "repeats", "reruns", "data", "data-dir", "auxiliary", "stage1-alpha"),
-        *("select-on", "search", "rank-by", "racing", "extend"),
+        *("select-on", "search", "rank-by", "racing", "extend", "settle", "margin"),
     ):
         assert text.count(f" --{name} ") == 1, name
     assert "--epochs <int> Epochs of a training. [default: 25]" in text

@@ -128,6 +128,13 @@ def test_names_that_sql_and_study_names_cannot_take_are_refused(name: Any) -> No
         ({"racing": True, "repeats": 3}, "racing gives up a cell after 3 repeats at the earliest"),
         ({"extend": -1}, "extend must be from 0 to 100, not -1"),
         ({"extend": True}, "extend must be from 0 to 100, not True"),
+        ({"settle": 10}, "settle must be more than the 10 repeats that every cell gets, not 10"),
+        ({"settle": -1}, "settle must be from 0 to 10000, not -1"),
+        ({"settle": True}, "settle must be from 0 to 10000, not True"),
+        ({"settle": 40, "margin": -0.1}, "margin must be a number from 0, not -0.1"),
+        ({"settle": 40, "margin": float("nan")}, "margin must be a number from 0, not nan"),
+        ({"margin": 0.01}, "margin has no meaning without settle"),
+        ({"settle": 40, "reruns": 9991}, "settle has the seeds from 10000 on, which 10 repeats"),
         ({"search": "published"}, "nothing is published of A, so it must be searched"),
         ({"data": [1, 2]}, "data must be a function that loads it"),
         ({"models": {}}, "experiment toy has no models: give at least one"),
@@ -220,7 +227,8 @@ def test_a_grid_of_an_unknown_parameter_is_refused() -> None:
 def test_a_study_keeps_the_protocol() -> None:
     assert changed(settings={"epochs": 5}).protocol("abc") == {
         "repeats": 10, "reruns": 10, "select_on": "test", "search": "stages", "rank_by": "mean",
-        "racing": False, "extend": 0, "objective": "accuracy", "direction": "maximize",
+        "racing": False, "extend": 0, "settle": 0, "margin": 0.005,
+        "objective": "accuracy", "direction": "maximize",
         "epochs": 5, "depths": [4, 8], "kernels": ["rbf"], "rates": [0.1, 1.0],
         "data_sha256": "abc",
     }  # fmt: skip
