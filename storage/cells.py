@@ -146,8 +146,8 @@ def winners(dialect: str, columns: Columns) -> str:
     # trials for one cell, only one is complete, or they are equals.
     return f"""{trials(dialect, columns)},
 complete as (
-    select study_id, experiment, model, stages, base_json, extension, sign, objective, trial_id,
-        number, {attribute("place")} as is_cell, {number(dialect, "place")} as place,
+    select study_id, experiment, model, stages, base_json, extension, settling, sign, objective,
+        trial_id, number, {attribute("place")} as is_cell, {number(dialect, "place")} as place,
         {number(dialect, "score")} as score, 'COMPLETE' as state
     from tried t where stage <> 'rerun' and trial_state = 'COMPLETE'
 ),
