@@ -92,7 +92,8 @@ def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
         labels = torch.from_numpy(part.labels[pairs].astype(np.int64))
         return PairSet(torch.from_numpy(images), labels, (labels[:, 0] <= labels[:, 1]).long())
 
-    return PairSets(*map(pair_set, parts, drawn), mean, deviation)
+    train, validation, test = map(pair_set, parts, drawn)
+    return PairSets(train, validation, test, mean, deviation)
 
 
 def draw(images: int, pairs: int, generator: np.random.Generator) -> NDArray[np.intp]:
@@ -124,7 +125,8 @@ def sums_of_four(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the sums of two by two pixels: `(B, 28, 28)` to `(B, 14, 14)`."""
     blocks: NDArray[Any] = pixels.reshape(-1, 14, 2, 14, 2)
     wide = np.uint16 if blocks.dtype == np.uint8 else blocks.dtype
-    return blocks.sum(axis=(2, 4), dtype=wide)
+    sums: NDArray[Any] = blocks.sum(axis=(2, 4), dtype=wide)
+    return sums
 
 
 def _moments(sums: NDArray[np.uint16]) -> tuple[np.float32, np.float32]:

@@ -1,6 +1,7 @@
 """The parameters of a stack, and Adam, which moves them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class Parameters:
                 parameter.copy_(value)
 
 
-def _alike(parts: Sequence[Sequence[nn.Module]]) -> list[tuple[nn.Parameter, ...]]:
+def _alike(parts: Sequence[Sequence[nn.Module]]) -> list[tuple[Any, ...]]:
     """Return the parameters of all parts in order, those of the modules of a part together."""
     return [
         same

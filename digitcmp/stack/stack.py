@@ -37,7 +37,7 @@ class Stack:
         self.comparison = Linear(*self.parameters.of(comparisons[0])) if comparisons else None
 
     @torch.no_grad()
-    def write(self, models: Sequence[networks.Network]) -> None:
+    def write(self, models: Sequence[nn.Module]) -> None:
         """Write all that was learned to as many models of this kind, in place."""
         trunks, _, _ = parts = _parts(models)
         self.parameters.write(parts)
@@ -80,12 +80,13 @@ class Stack:
         self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunk_count))
 
 
-def _parts(models: Sequence[networks.Network]) -> list[list[nn.Module]]:
-    """Return all trunks, all heads and all comparisons of models."""
+def _parts(models: Sequence[nn.Module]) -> list[list[nn.Module]]:
+    """Return all trunks, all heads and all comparisons of models that are known."""
+    known = [model for model in models if isinstance(model, networks.Network)]
     # The two trunks of a network without weight sharing are two networks for their layers.
-    trunks = [trunk for model in models for trunk in trunks_of(model)]
-    two_branches = [model for model in models if isinstance(model, networks.TwoBranch)]
-    return [trunks, [model.head for model in models], [model.comparison for model in two_branches]]
+    trunks = [trunk for model in known for trunk in trunks_of(model)]
+    two_branches = [model for model in known if isinstance(model, networks.TwoBranch)]
+    return [trunks, [model.head for model in known], [model.comparison for model in two_branches]]
 
 
 def _regrouped(batch: Tensor, groups: int) -> Tensor:
