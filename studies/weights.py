@@ -57,9 +57,8 @@ def stored_weights(
         done = reruns(engine, experiment, model)
         names = list(dict.fromkeys(rerun.experiment for rerun in done))
         if not names:
-            raise UsageError(
-                f"{model} has no reruns yet in {place(engine.url)}: a run ends in them"
-            )
+            where = place(engine.url)
+            raise UsageError(f"{where} has no reruns of {model} yet: a run ends in them")
         if len(names) > 1:
             raise UsageError(f"{model} has reruns in {listed(names)}: name one experiment")
         attributes = next(
