@@ -6,9 +6,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from safetensors.numpy import load_file
 
-from studies import load
 from studies.display.errors import UsageError
+from studies.weights import stored_weights
 from studies.workers.job import cores
 from tests.faults import at_commits, lives
 from tests.faults.invariants import Results, ask, violations
@@ -61,7 +62,8 @@ def wrong_after_kills(
         for folder in folders:
             yield from violations(folder / "studies.db", whole)
             try:
-                learned = load("MLP", f"sqlite:///{folder / 'studies.db'}")
+                stored = stored_weights("MLP", f"sqlite:///{folder / 'studies.db'}")
+                learned = load_file(stored.path)
             except UsageError as error:
                 yield str(error)
             else:
