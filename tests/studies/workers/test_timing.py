@@ -108,7 +108,7 @@ def test_seconds_are_without_what_is_kept_for_people(monkeypatch: pytest.MonkeyP
 
 
 def test_searches_send_no_weights(attempted: Attempt) -> None:
-    (report,) = attempted([], threads=1)
+    (report,) = attempted([None], threads=1)
     assert "weights" not in report
 
 
