@@ -1,17 +1,22 @@
-"""The files that a store names: figures, and whatever else was attached to studies and trials."""
+"""The files that a store names: figures, weights, whatever studies and trials have attached."""
 
+import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, text
 
 from storage.errors import StoreError, explained, unwritable
+from storage.rows import TrainingRun
 
 _PREFIX = "artifacts:"
 """Of the attributes that Optuna keeps of an artifact; what follows names its file."""
+
+_WEIGHTS = UUID("5f0c1b5e-6a1d-4d4e-9a53-0f2a7c1d9b11")
 
 
 def artifact_names(connection: Connection) -> list[str]:
@@ -24,6 +29,24 @@ def artifact_names(connection: Connection) -> list[str]:
             )
             names += [key.removeprefix(_PREFIX) for key in keys]
     return [name for name in dict.fromkeys(names) if re.fullmatch(r"[0-9a-fA-F-]+", name)]
+
+
+def weights_id(run: TrainingRun) -> str:
+    """Return the id, which is the file's name, of the weights of a training.
+
+    It follows from the row, so that weights are found whatever was killed between file, row and
+    trial; and a training that was done twice, as it was not recorded, has two.
+    """
+    return str(uuid5(_WEIGHTS, f"{run.fingerprint} {run.started_at} {run.host}"))
+
+
+def attribute(identifier: str, file_name: str) -> dict[str, str]:
+    """Return an artifact of a trial as Optuna keeps it, by the name of its system attribute."""
+    known = {
+        "artifact_id": identifier, "filename": file_name, "mimetype": "application/octet-stream",
+        "encoding": None,
+    }  # fmt: skip
+    return {f"{_PREFIX}{identifier}": json.dumps(known)}
 
 
 @contextmanager

@@ -24,13 +24,14 @@ def command(
     source: Annotated[str, typer.Argument(metavar="URL", help="The store.")],
     target: Annotated[str, typer.Argument(metavar="URL", help="Another one, made if missing.")],
     artifact_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the figures, if not the one beside the store.")
+        Path | None,
+        typer.Option(help="Folder of the figures, if not the one beside the store."),
     ] = None,
     to_artifact_dir: Annotated[
         Path | None, typer.Option(help="Where they go, if not beside the other store.")
     ] = None,
 ) -> None:
-    """Copy studies, trainings and figures to a store that has none, SQLite or PostgreSQL.
+    """Copy studies, trainings, figures and weights to a store that has none, SQLite or PostgreSQL.
 
     What is copied is the store of one moment, also while a run writes it; each row is compared.
     """
@@ -73,7 +74,8 @@ def copy(
     print(
         f"{place(from_url)} is copied to {place(to_url)}, and every row was compared: "
         f"{rows['studies']} studies, {rows['trials']} trials, {rows['training_runs']} trainings, "
-        f"{len(files)} figures{f' ({lacking} have no file in {folders[0]})' if lacking else ''}"
+        f"{len(files)} figures and weights"
+        f"{f' ({lacking} have no file in {folders[0]})' if lacking else ''}"
     )
 
 

@@ -84,6 +84,7 @@ class OpenTrial:
                 self._state(connection)
                 raise _ended(self)
             _set_attributes(connection, self.trial_id, outcome.attributes)
+            _set_attributes(connection, self.trial_id, outcome.artifacts, _SYSTEM)
             _set_steps(connection, self.trial_id, outcome.steps)
             if outcome.value is not None:
                 stored, kind = models.TrialValueModel.value_to_stored_repr(outcome.value)
@@ -108,6 +109,8 @@ class Outcome:
     """User attributes."""
     steps: Mapping[int, float] = field(default_factory=dict)
     """Intermediate values that the trial was not given before."""
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """Files of the trial, see `storage.artifacts.attribute`."""
 
 
 def begin_trial(
@@ -149,13 +152,15 @@ def begin_trial(
 _json = cache(distribution_to_json)
 
 
-def _set_attributes(connection: Connection, trial: int, attributes: Mapping[str, Any]) -> None:
+def _set_attributes(
+    connection: Connection, trial: int, attributes: Mapping[str, Any], table: Table = _USER
+) -> None:
     rows = [
         {"trial_id": trial, "key": key, "value_json": json.dumps(value)}
         for key, value in attributes.items()
     ]
     if rows:
-        connection.execute(_upsert(connection.dialect.name, _USER, "key"), rows)
+        connection.execute(_upsert(connection.dialect.name, table, "key"), rows)
 
 
 def _set_steps(connection: Connection, trial: int, values: Mapping[int, float]) -> None:

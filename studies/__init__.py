@@ -1,6 +1,7 @@
 """The study service: experiments as chains of Optuna studies that are never lost.
 
-`Experiment` and `Stage` define one, `run_models` runs models of it, and `results` reads a store.
+`Experiment` and `Stage` define one, `run_models` runs models of it, `results` reads a store, and
+`load` gives what a rerun has learned.
 """
 
 from importlib import import_module
@@ -13,13 +14,15 @@ from studies.experiment.stage import Stage
 
 if TYPE_CHECKING:
     from studies.frames import Results, results
+    from studies.networks import load
     from studies.scripts import run_model, run_models
 
 __all__ = ["Beyond", "Experiment", "Published", "Results", "Stage"]
-__all__ += ["results", "run_model", "run_models"]
+__all__ += ["load", "results", "run_model", "run_models"]
 
 _LATER = {
     "Results": "studies.frames",
+    "load": "studies.networks",
     "results": "studies.frames",
     "run_model": "studies.scripts",
     "run_models": "studies.scripts",

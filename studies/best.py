@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -11,8 +12,10 @@ from storage.commands import new_app, run_app
 from storage.queries import BestParams, ModelResult, ranked_cells
 from storage.reader import open_reader
 from storage.urls import DEFAULT_STORAGE
+from studies.display.errors import UsageError
 from studies.display.exit_codes import exit_codes
 from studies.display.table import Row, results, show_results
+from studies.weights import save_weights, stored_weights
 
 app = new_app()
 
@@ -23,10 +26,24 @@ def best(
     storage: Annotated[str, typer.Option(metavar="URL", help="The store.")] = DEFAULT_STORAGE,
     experiment: Annotated[str | None, typer.Option(metavar="NAME", help="One only.")] = None,
     format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
+    save: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the weights of MODEL's best rerun.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Those of this rerun.")] = None,
+    artifact_dir: Annotated[
+        Path | None, typer.Option(help="Their folder, if not the one beside the store.")
+    ] = None,
 ) -> None:
     """Print the best parameters and the results of all models, or of MODEL."""
     models = [model] if model else []
     with exit_codes():
+        if save is not None:
+            if model is None:
+                raise UsageError("--save writes the weights of one model: name it")
+            save_weights(save, stored_weights(model, storage, experiment, seed, artifact_dir))
+            return
+        if seed is not None or artifact_dir is not None:
+            raise UsageError("--seed and --artifact-dir choose what --save FILE writes")
         if format == "table":
             show_results(storage, experiment, models)
             return

@@ -29,6 +29,7 @@ from studies.experiment.training import Parameters, Training, Value
 if TYPE_CHECKING:
     from torch import nn
 
+    from digitcmp.comparer import Comparer
     from digitcmp.data.pairs import PooledDigits
     from digitcmp.networks import Architecture
 
@@ -129,9 +130,16 @@ class PairTraining(Training):
                 "loss_curve": result.loss_curve,
                 "train_seconds": result.train_seconds,
                 "cpu_seconds": result.cpu_seconds,
+                "weights": result.weights,
             }
             for result in results
         ]
+
+    def network(self, parameters: Parameters, weights: Mapping[str, Any]) -> "Comparer":
+        """Return the trained network, which compares images as they come."""
+        from digitcmp.comparer import Comparer
+
+        return Comparer(self.build(), weights)
 
     def seeds_at_once(self, parameters: Parameters) -> int:
         """Return how many networks gain from a stack."""

@@ -5,6 +5,7 @@ Source: experimental set-up.
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,10 @@ class PairSets:
     train: PairSet
     validation: PairSet
     test: PairSet
+    mean: np.float32
+    """Of the training pairs' pixels, in sums of four: 0 to 1020."""
+    deviation: np.float32
+    """The same pixels' standard deviation."""
 
 
 def pool(digits: Digits) -> PooledDigits:
@@ -87,7 +92,8 @@ def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
         labels = torch.from_numpy(part.labels[pairs].astype(np.int64))
         return PairSet(torch.from_numpy(images), labels, (labels[:, 0] <= labels[:, 1]).long())
 
-    return PairSets(*map(pair_set, parts, drawn))
+    train, validation, test = map(pair_set, parts, drawn)
+    return PairSets(train, validation, test, mean, deviation)
 
 
 def draw(images: int, pairs: int, generator: np.random.Generator) -> NDArray[np.intp]:
@@ -112,8 +118,15 @@ def draw(images: int, pairs: int, generator: np.random.Generator) -> NDArray[np.
 
 
 def _pool(images: Images) -> PooledImages:
-    blocks = images.pixels.reshape(-1, 14, 2, 14, 2)
-    return PooledImages(blocks.sum(axis=(2, 4), dtype=np.uint16), images.labels)
+    return PooledImages(sums_of_four(images.pixels), images.labels)
+
+
+def sums_of_four(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the sums of two by two pixels: `(B, 28, 28)` to `(B, 14, 14)`."""
+    blocks: NDArray[Any] = pixels.reshape(-1, 14, 2, 14, 2)
+    wide = np.uint16 if blocks.dtype == np.uint8 else blocks.dtype
+    sums: NDArray[Any] = blocks.sum(axis=(2, 4), dtype=wide)
+    return sums
 
 
 def _moments(sums: NDArray[np.uint16]) -> tuple[np.float32, np.float32]:

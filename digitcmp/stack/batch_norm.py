@@ -52,6 +52,12 @@ class BatchNorm:
         torch.sum(of_shift.view(self.sides, -1), 0, out=self.bias.gradient)
         return _by_image(of_inputs, gradient)
 
+    def running(self) -> tuple[Tensor, Tensor]:
+        """Return the running mean and variance as PyTorch's layer would have them, `(C,)` each."""
+        channels = len(self.left_out)
+        mean, variance = map(self._of_all_sides, (self.mean, self.variance))
+        return mean[:channels] + self.subtracted, variance[:channels]
+
     def _subtract_bias(self) -> None:
         """Follow the bias, which has no gradient, where weight decay has moved it."""
         moved = self.left_out - self.subtracted

@@ -1,6 +1,7 @@
 """The parameters of a stack, and Adam, which moves them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,11 +21,7 @@ class Parameters:
     """
 
     def __init__(self, parts: Sequence[Sequence[nn.Module]]) -> None:
-        alike = [
-            same
-            for part in parts
-            for same in zip(*(module.parameters() for module in part), strict=True)
-        ]
+        alike = _alike(parts)
         stacked = [torch.stack([weight.detach() for weight in same]) for same in alike]
         # Matrix products round by how their result is aligned, and Adam's kernel rounds what does
         # not fill a vector otherwise: with each parameter on a boundary and no number left over, a
@@ -47,6 +44,22 @@ class Parameters:
             for parameter in (layer.weight, layer.bias)
         )
         return weight, bias
+
+    @torch.no_grad()
+    def write(self, parts: Sequence[Sequence[nn.Module]]) -> None:
+        """Write the values to modules like those that lent the first ones."""
+        for same, weight in zip(_alike(parts), self._weights.values(), strict=True):
+            for parameter, value in zip(same, weight.value, strict=True):
+                parameter.copy_(value)
+
+
+def _alike(parts: Sequence[Sequence[nn.Module]]) -> list[tuple[Any, ...]]:
+    """Return the parameters of all parts in order, those of the modules of a part together."""
+    return [
+        same
+        for part in parts
+        for same in zip(*(module.parameters() for module in part), strict=True)
+    ]
 
 
 class Adam:

@@ -4,7 +4,7 @@ Each is for one network and takes maps as `(H, W, B, C)`, where B counts all ima
 the network sees both sides of a pair, the two images are neighbours.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -107,6 +107,18 @@ class EachNetwork:
         """`(R, sides * pairs, C, H, W)` as `(R, H, W, pairs * sides, C)`, as the layers take it."""
         by_side: Tensor = batch.unflatten(1, (self.sides, -1))
         return by_side.permute(0, 4, 5, 2, 1, 3).flatten(3, 4)
+
+
+def batch_norms(layer: Layer) -> Iterator[BatchNorm]:
+    """Yield the batch normalisations of one network's image layers, in order."""
+    match layer:
+        case BatchNorm():
+            yield layer
+        case Residual():
+            yield from batch_norms(layer.chain)
+        case Chain():
+            for inner in layer.layers:
+                yield from batch_norms(inner)
 
 
 def resnet_layers(

@@ -13,7 +13,7 @@ from digitcmp.stack.known_layers import UnknownNetwork, layers_of, require_known
 from digitcmp.stack.layers import Chain, Flatten, Layer, Linear, ReLU, aten
 from digitcmp.stack.pairs import Logits, StackedPairs, targets
 from digitcmp.stack.parameters import Parameters
-from digitcmp.stack.residual import EachNetwork, resnet_layers
+from digitcmp.stack.residual import EachNetwork, batch_norms, resnet_layers
 
 
 class Stack:
@@ -25,11 +25,8 @@ class Stack:
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         known = require_known(models)
-        # The two trunks of a network without weight sharing are two networks for their layers.
-        trunks = [trunk for model in known for trunk in trunks_of(model)]
-        heads = [model.head for model in known]
-        comparisons = [model.comparison for model in known if isinstance(model, networks.TwoBranch)]
-        self.parameters = Parameters([trunks, heads, comparisons])
+        trunks, heads, comparisons = parts = _parts(known)
+        self.parameters = Parameters(parts)
         self.networks, self.trunk_count = len(known), len(trunks)
         self.sides = 2 if comparisons else 1
         images_per_pair = self.sides * self.networks // self.trunk_count
@@ -38,6 +35,21 @@ class Stack:
         )
         self.head = Chain(_linear_layers(layers_of(heads[0]), self.parameters))
         self.comparison = Linear(*self.parameters.of(comparisons[0])) if comparisons else None
+
+    @torch.no_grad()
+    def write(self, models: Sequence[nn.Module]) -> None:
+        """Write all that was learned to as many models of this kind, in place."""
+        trunks, _, _ = parts = _parts(models)
+        self.parameters.write(parts)
+        first = self.trunk.layers[0]
+        if isinstance(first, EachNetwork):
+            for trunk, chain in zip(trunks, first.chains, strict=True):
+                layers = [layer for layer in trunk.modules() if isinstance(layer, nn.BatchNorm2d)]
+                for layer, learned in zip(layers, batch_norms(chain), strict=True):
+                    assert layer.running_mean is not None and layer.running_var is not None
+                    mean, variance = learned.running()
+                    layer.running_mean.copy_(mean)
+                    layer.running_var.copy_(variance)
 
     def pairs(self, sets: Sequence[PairSet]) -> StackedPairs:
         """Bring a pair set for each network into the form that `forward` takes."""
@@ -66,6 +78,15 @@ class Stack:
                 of_digits = of_digits + gradient.digits
             of_units = of_digits.flatten(1, 2)
         self.trunk.backward(_regrouped(self.head.backward(of_units), self.trunk_count))
+
+
+def _parts(models: Sequence[nn.Module]) -> list[list[nn.Module]]:
+    """Return all trunks, all heads and all comparisons of models that are known."""
+    known = [model for model in models if isinstance(model, networks.Network)]
+    # The two trunks of a network without weight sharing are two networks for their layers.
+    trunks = [trunk for model in known for trunk in trunks_of(model)]
+    two_branches = [model for model in known if isinstance(model, networks.TwoBranch)]
+    return [trunks, [model.head for model in known], [model.comparison for model in two_branches]]
 
 
 def _regrouped(batch: Tensor, groups: int) -> Tensor:

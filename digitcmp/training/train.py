@@ -7,12 +7,14 @@ pairs after the last epoch.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import nn
 
-from digitcmp.data.pairs import PooledDigits, pair_sets
+from digitcmp.comparer import Weights, weights_of
+from digitcmp.data.pairs import PairSets, PooledDigits, pair_sets
 from digitcmp.stack import Stack, UnknownNetwork
 from digitcmp.training import autograd, stacked
 from digitcmp.training.loss import Loss
@@ -54,6 +56,8 @@ class TrainingResult:
     """Processor time of the same, over all threads."""
     loss_curve: tuple[float, ...]
     """Mean training loss of each epoch."""
+    weights: Callable[[], Weights] = field(default=dict, compare=False, repr=False)
+    """Returns what was learned, and how pairs were normalised, see `digitcmp.comparer`."""
 
     @property
     def diverged(self) -> bool:
@@ -90,6 +94,7 @@ def train(
     networks = [initial_network(build, seed) for seed in seeds]
     rate, size = hyperparameters.learning_rate, hyperparameters.batch_size
     decay = hyperparameters.weight_decay
+    learned: Callable[[], None] = lambda: None  # noqa: E731
     try:
         stack = Stack(networks)
     except UnknownNetwork:
@@ -101,7 +106,12 @@ def train(
                 )
     else:
         measured = stacked.train(stack, sets, loss, rate, size, seeds, epochs, decay)
-    return [_result(seed, each, loss) for seed, each in zip(seeds, measured, strict=True)]
+        # Where they are asked for alone: searches throw them away.
+        learned = partial(stack.write, networks)
+    return [
+        _result(seed, of_seed, loss, partial(_weights, learned, network, pairs))
+        for seed, of_seed, network, pairs in zip(seeds, measured, networks, sets, strict=True)
+    ]
 
 
 def initial_network(build: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -110,7 +120,14 @@ def initial_network(build: Callable[[], nn.Module], seed: int) -> nn.Module:
         return build()
 
 
-def _result(seed: int, measured: autograd.Measured, loss: Loss) -> TrainingResult:
+def _weights(learned: Callable[[], None], network: nn.Module, pairs: PairSets) -> Weights:
+    learned()
+    return weights_of(network, pairs.mean, pairs.deviation)
+
+
+def _result(
+    seed: int, measured: autograd.Measured, loss: Loss, weights: Callable[[], Weights]
+) -> TrainingResult:
     # False for a loss or an accuracy that is NaN, too.
     sound = all(mean <= HOPELESS * loss.of_guessing for mean in measured.loss_curve)
     finite = sound and measured.test <= 1 and measured.validation <= 1
@@ -121,6 +138,7 @@ def _result(seed: int, measured: autograd.Measured, loss: Loss) -> TrainingResul
         measured.wall,
         measured.cpu,
         measured.loss_curve,
+        weights,
     )
 
 

@@ -104,8 +104,8 @@ def results(
             published[study.experiment, study.model] = study.attributes["published"]
     asked = [] if experiment is None else [experiment]
     begun = {study.model for study in known if not asked or study.experiment == experiment}
-    _require("experiment", asked, order)
-    _require("model", models, begun)
+    require_known("experiment", asked, order)
+    require_known("model", models, begun)
     rows = []
     for key in ((name, model) for name in sorted(order) for model in order[name]):
         best, result = winners.get(key), reruns.get(key)
@@ -126,7 +126,7 @@ def _searches(rows: Sequence[Row]) -> dict[str, Certainty]:
     }
 
 
-def _require(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+def require_known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Raise UsageError for a name that a store does not know."""
     for name in set(names).difference(known):
         # Who forgets to write --storage gives its URL as a name.

@@ -18,6 +18,9 @@ Parameters = Mapping[str, Value]
 MOST_NUMBERS = 100
 """Numbers of a training: a store has a column for each name."""
 
+WEIGHTS = "weights"
+"""What a training calls what it learned: arrays by name, or a function that returns them."""
+
 TIMES = ("train_seconds", "cpu_seconds")
 """Numbers that a worker measures where a training does not."""
 
@@ -41,8 +44,14 @@ class Training:
         """Return what each seed's training gave: its numbers, `validation`, `loss_curve`.
 
         `train_seconds` and `cpu_seconds` may be among them; else a worker's clock counts.
+        `weights` may be, too: arrays by name, or a function that returns them, which is called
+        where they are kept, which is in reruns, after the time is taken.
         """
         raise NotImplementedError
+
+    def network(self, parameters: Parameters, weights: Mapping[str, Any]) -> Any:
+        """Return what `studies.load` gives people of a rerun's weights: by default these."""
+        return weights
 
     def check(self, grid: Mapping[str, Sequence[Value]]) -> None:
         """Raise UsageError for parameters or values that it cannot be trained with."""
@@ -155,8 +164,8 @@ def _takes(signature: inspect.Signature, arguments: Sequence[str]) -> bool:
 def checked(result: object, objective: str, needs_validation: bool = False) -> dict[str, Any]:
     """Return a training's result as numbers by name, `validation_<objective>` and `loss_curve`.
 
-    None stands for NaN. Raises ValueError where a result lacks the objective, or holds what is no
-    number.
+    Weights are left out, and None stands for NaN. Raises ValueError where a result lacks the
+    objective, or holds what is no number.
     """
     if not isinstance(result, Mapping):
         kind = type(result).__name__
@@ -169,6 +178,8 @@ def checked(result: object, objective: str, needs_validation: bool = False) -> d
         raise ValueError(f"train returned {len(result)} numbers, more than {MOST_NUMBERS}")
     known: dict[str, Any] = {}
     for name, value in result.items():
+        if is_weights(name, value):
+            continue
         if not isinstance(name, str) or not name.isidentifier():
             raise ValueError(f"train returned a value for {name!r}, which is no Python name")
         column = f"validation_{objective}" if name == "validation" else name
@@ -177,6 +188,11 @@ def checked(result: object, objective: str, needs_validation: bool = False) -> d
         else:
             known[column] = _number(name, value)
     return known
+
+
+def is_weights(name: object, value: object) -> bool:
+    """Return whether this is what a training learned; a number of that name is one like others."""
+    return name == WEIGHTS and (isinstance(value, Mapping) or callable(value))
 
 
 def _list(value: Any) -> list[Any]:

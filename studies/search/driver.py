@@ -25,6 +25,7 @@ from studies.search.plan import Durations, study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
 from studies.search.record import runs_by_seed
+from studies.search.rerun_weights import RerunWeights
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
@@ -45,6 +46,8 @@ class Driver:
     """The cells that could not be completed, each with its reason."""
     board: Board | None = None
     """What people watch."""
+    weights: RerunWeights | None = None
+    """Keeps what reruns learned."""
     _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
     """Other cells that need a training that was asked for, by its fingerprint."""
 
@@ -179,6 +182,8 @@ class Driver:
                 self.durations.learn(job.model, job.parameters, *taken)
                 self._count(running, len(runs))
         self.lock.check()
+        if self.weights is not None:
+            self.weights.keep(new)
         self._record(new)
         cells: dict[RunningTrial, Round] = {}
         for work, _ in ended:
@@ -222,6 +227,8 @@ class Driver:
 
     def _finish(self, running: RunningTrial) -> None:
         self.lock.check()
+        if self.weights is not None:
+            running.artifacts = self.weights.artifacts(running)
         running.tell()
         if running.error is not None:
             cell = cell_text(running.trial.params)

@@ -25,6 +25,7 @@ from studies.search.driver import Driver
 from studies.search.plan import Durations, StudyPlan, plan
 from studies.search.protocol import check_protocol
 from studies.search.provenance import Data
+from studies.search.rerun_weights import RerunWeights
 from studies.workers.cluster import Cluster
 from studies.workers.connection import check_address
 from studies.workers.job import cores
@@ -93,7 +94,10 @@ def run_models(
             expected = {of_study.study.study_name: of_study.seconds for of_study in plans}
             folder = settings.artifact_dir or artifact_folder(settings.storage)
             with Board(store, folder) as board, Progress(console, expected) as progress:
-                driver = Driver(store, lock, cluster, data, progress, durations, board=board)
+                driver = Driver(
+                    store, lock, cluster, data, progress, durations,
+                    board=board, weights=RerunWeights(folder),
+                )  # fmt: skip
                 run_chains(driver, experiment, models)
                 lock.check()
                 board.finish()

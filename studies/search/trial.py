@@ -2,8 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
@@ -13,6 +13,8 @@ from storage.trainings import TrainingRun
 from storage.trials import OpenTrial, Outcome
 from studies.display.words import number_text
 from studies.experiment.study import GridStudy
+from studies.experiment.training import WEIGHTS
+from studies.experiment.weights import Packed
 from studies.search.grid_sampler import FINAL_ERROR
 from studies.workers.disturbance import is_disturbed
 from studies.workers.job import Job, Report
@@ -33,6 +35,10 @@ class RunningTrial:
     """The trainings that are recorded, by seed."""
     ask: Callable[[], OpenTrial]
     """Starts another trial for the cell."""
+    weights: dict[int, Packed] = field(default_factory=dict)
+    """What trainings learned that are not recorded yet, by seed."""
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    """What the trial has in the end, as Optuna's system attributes."""
     unfinished_jobs: int = 0
     reported: int = 0
     """How many values the trial was given."""
@@ -94,7 +100,8 @@ class RunningTrial:
         finite = {experiment.objective, f"validation_{experiment.objective}"}
         runs = []
         for seed, report in zip(job.seeds, reports, strict=True):
-            numbers = report["numbers"]
+            report = dict(report)
+            numbers, learned = report["numbers"], report.pop(WEIGHTS, None)
             is_ok = all(math.isfinite(numbers[name]) for name in finite & numbers.keys())
             self.runs[seed] = TrainingRun(
                 fingerprint=self.fingerprints[seed],
@@ -106,6 +113,8 @@ class RunningTrial:
                 status="ok" if is_ok else "diverged",
                 **{**report, "numbers": numbers if is_ok else {}},
             )
+            if learned is not None and is_ok:
+                self.weights[seed] = learned
             runs.append(self.runs[seed])
         return runs
 
@@ -168,6 +177,8 @@ class RunningTrial:
                 attributes["disturbed"] = is_disturbed(run.disturbance, run.threads)
             # The dashboard draws loss against epoch.
             losses = dict(enumerate(run.loss_curve[:MOST_EPOCHS]))
-            return Outcome(TrialState.COMPLETE, self.value, attributes, losses)
+            return Outcome(
+                TrialState.COMPLETE, self.value, attributes, losses, artifacts=self.artifacts
+            )
         attributes["score"] = self.value
         return Outcome(TrialState.COMPLETE, self.value, attributes, self._unreported())

@@ -16,7 +16,8 @@ from typing import Any
 from distributed import Worker, WorkerPlugin
 
 from storage.output import protect
-from studies.experiment.training import TIMES, Parameters, Training, checked
+from studies.experiment import weights
+from studies.experiment.training import TIMES, WEIGHTS, Parameters, Training, checked
 from studies.workers import disturbance
 from studies.workers.pinning import pinned_threads
 from studies.workers.processor import processor
@@ -182,6 +183,8 @@ def do(job: Job) -> list[Report]:
         # A training may have measured its times itself.
         own = {name: numbers.pop(name) for name in ("loss_curve", *TIMES) if name in numbers}
         reports.append({**measured, **own, "numbers": numbers})
+        if job.is_timed and (learned := weights.packed(result)) is not None:
+            reports[-1] = {**reports[-1], WEIGHTS: learned}
     return reports
 
 

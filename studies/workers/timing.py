@@ -8,7 +8,8 @@ from typing import Any
 from studies.workers.disturbance import is_disturbed
 
 Report = Mapping[str, Any]
-"""What a worker sends back of a training: the columns of `training_runs` that it measured."""
+"""What a worker sends back of a training: the columns of `training_runs` that it measured, and the
+`weights` of a rerun, see `studies.experiment.weights.Packed`."""
 
 TIMINGS = 3
 """Times that a training is timed where others disturb it, the first one included."""

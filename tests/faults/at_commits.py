@@ -2,27 +2,44 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy.engine.default import DefaultDialect
 
 from studies.experiment.definition import Experiment
 from studies.experiment.study import GridStudy
+from studies.experiment.training import Parameters
+from studies.paper import experiment as paper
 from studies.search.chain import open_study
+from studies.search.rerun_weights import RerunWeights
 from studies.workers import job
 from studies.workers.cluster import Cluster
 from studies.workers.hosts import Host
 from tests.support.runs import Runs
-from tests.support.standin import StandIn
+from tests.support.standin import StandIn, StandInTraining
 
 GRIDS = {
     "lr-batch": {"learning_rate": (5e-3, 1e-3), "batch_size": (8,)},
     "rerun": {"learning_rate": (1e-3,), "batch_size": (8,), "seed": (10,)},
 }
+
+
+class Learning(StandInTraining):
+    """Gives the seed as what it learned."""
+
+    def train(
+        self, parameters: Parameters, seeds: Sequence[int], data: Any
+    ) -> list[Mapping[str, Any]]:
+        results = super().train(parameters, seeds, data)
+        return [
+            {**result, "weights": {"seed": np.array(seed)}}
+            for seed, result in zip(seeds, results, strict=True)
+        ]
 
 
 class AtOnce(Cluster):
@@ -74,7 +91,10 @@ def live(folder: Path, standin: StandIn, last: int) -> None:
     DefaultDialect.do_commit = counted  # type: ignore[method-assign]
     experiment = replace(standin.experiment(epochs=2, repeats=2, reruns=1), name="toy")
     runs = Runs(f"sqlite:///{folder / 'studies.db'}", "")
+    models = {"MLP": Learning(standin, "MLP", paper().training("MLP"))}
+    experiment = replace(experiment, models=models, published={}, no_better=())
     with runs.driver(experiment, AtOnce(experiment)) as driver:
+        driver.weights = RerunWeights(folder / "studies-artifacts")
         for name, grid in GRIDS.items():
             study = GridStudy(experiment, "MLP", name, grid)
             driver.run([driver.rounds(study, open_study(driver, study))])

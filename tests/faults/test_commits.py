@@ -6,13 +6,20 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from safetensors.numpy import load_file
 
+from studies.display.errors import UsageError
+from studies.weights import stored_weights
 from studies.workers.job import cores
 from tests.faults import at_commits, lives
-from tests.faults.invariants import Results, violations
+from tests.faults.invariants import Results, ask, violations
 from tests.support.standin import StandIn
 
 NEVER = 0
+WEIGHTS = """
+select count(*) from trials natural join trial_system_attributes
+where key like 'artifacts:%' and state = 'COMPLETE'
+"""
 
 
 def live(folders: Sequence[Path], lasts: Sequence[int]) -> list[int | None]:
@@ -54,6 +61,17 @@ def wrong_after_kills(
             yield f"{time} did not end"
         for folder in folders:
             yield from violations(folder / "studies.db", whole)
+            try:
+                stored = stored_weights("MLP", f"sqlite:///{folder / 'studies.db'}")
+                learned = load_file(stored.path)
+            except UsageError as error:
+                yield str(error)
+            else:
+                if learned != {"seed": 10}:
+                    yield f"weights: {learned}"
+            named = ask(folder / "studies.db", WEIGHTS)
+            if named != [(1,)]:
+                yield f"complete reruns that name their weights: {named}"
     if [begun(folder) for folder in folders] != before:
         yield "running again trained again"
     # Three jobs; each of two kills repeats no more than the two in flight.

@@ -133,7 +133,9 @@ def test_a_copy_is_the_same_store(
     """A run goes on with it."""
     copy(filled, target)
     said = capsys.readouterr().out
-    assert said.endswith("every row was compared: 3 studies, 7 trials, 4 trainings, 2 figures\n")
+    assert said.endswith(
+        "every row was compared: 3 studies, 7 trials, 4 trainings, 2 figures and weights\n"
+    )
     assert len(figures_of(target)) == 2
     assert figures_of(target) == figures_of(filled)
     with open_store(filled) as store, open_store(target) as same:
@@ -265,7 +267,7 @@ def test_figures_that_are_gone_are_counted(file: str, capsys: pytest.CaptureFixt
     for path in folder.iterdir():
         path.unlink()
     copy(file, "sqlite:///copy.db")
-    assert f"0 figures (2 have no file in {folder})" in capsys.readouterr().out
+    assert f"0 figures and weights (2 have no file in {folder})" in capsys.readouterr().out
 
 
 def test_folders_of_figures_can_be_named(

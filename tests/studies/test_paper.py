@@ -412,7 +412,7 @@ def test_a_network_is_trained_seed_by_seed(monkeypatch: pytest.MonkeyPatch) -> N
     assert training.train(CHOSEN | {"weight_decay": 0.25}, [4], "data") == [  # type: ignore[arg-type]
         {
             "accuracy": None, "validation": None, "loss_curve": (0.7, 0.6),
-            "train_seconds": 1.5, "cpu_seconds": 1.25,
+            "train_seconds": 1.5, "cpu_seconds": 1.25, "weights": result.weights,
         }
     ]  # fmt: skip
     build, chosen, *more = asked[0]

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load
 
 from studies.experiment.training import Training
 from studies.workers import disturbance, job
@@ -35,10 +37,14 @@ class Counted(Training):
             raise RuntimeError("no luck")
         accuracy = math.nan if parameters.get("diverges") else self.calls / 10
         curve = [float(self.calls)]
+        weights = {"calls": np.array(self.calls)}
         return [
-            {"accuracy": accuracy, "train_seconds": float(self.calls), "loss_curve": curve}
+            {
+                "accuracy": accuracy, "train_seconds": float(self.calls), "loss_curve": curve,
+                "weights": lambda: weights,
+            }
             for _ in seeds
-        ]
+        ]  # fmt: skip
 
 
 @pytest.fixture
@@ -79,7 +85,31 @@ def test_the_least_disturbed_of_three_timings_is_kept(
     assert (report["train_seconds"], report["disturbance"]) == (kept, shares[kept - 1])
     # The training itself is the first.
     assert (report["numbers"], report["loss_curve"]) == ({"accuracy": 0.1}, (1.0,))
+    assert load(report["weights"]) == {"calls": 1}
     assert training.calls == calls
+
+
+class Slow(Training):
+    """Takes its time to gather what it learned, and lets the worker measure."""
+
+    def train(self, parameters: Any, seeds: Any, data: Any) -> list[dict[str, Any]]:
+        def weights() -> dict[str, Any]:
+            time.sleep(0.5)
+            return {"a": np.ones(1)}
+
+        return [{"accuracy": 0.5, "weights": weights}]
+
+
+def test_seconds_are_without_what_is_kept_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "_sent", {"key": ({"model": Slow()}, None)})
+    (report,) = job.do(Job("key", "model", {}, (0,), ALL_CORES, "accuracy"))
+    assert report["train_seconds"] < 0.5
+    assert load(report["weights"])["a"] == 1
+
+
+def test_searches_send_no_weights(attempted: Attempt) -> None:
+    (report,) = attempted([None], threads=1)
+    assert "weights" not in report
 
 
 def test_a_training_beside_others_is_not_timed(attempted: Attempt, training: Counted) -> None:

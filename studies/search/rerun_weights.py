@@ -1,0 +1,93 @@
+"""What reruns learned, kept as artifacts of their trials."""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from storage.artifacts import attribute, weights_id
+from storage.trainings import TrainingRun
+from studies.experiment.study import GridStudy
+from studies.experiment.weights import described
+from studies.search.trial import RunningTrial
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class RerunWeights:
+    """Writes the weights of reruns to the folder of artifacts; its troubles are warnings.
+
+    A file is on disk before its training is recorded, and the trial names it in the transaction
+    that ends it: whatever is killed between, no rerun that counts has lost its weights. Of a
+    training that was not recorded a file may be left, which nothing names.
+    """
+
+    folder: Path
+    _warned: set[str] = field(default_factory=set)
+
+    def keep(self, new: Sequence[tuple[RunningTrial, Sequence[TrainingRun]]]) -> None:
+        """Write the weights of trainings that are about to be recorded."""
+        for running, runs in new:
+            for run in runs:
+                weights = running.weights.pop(run.seed, None)
+                if isinstance(weights, str):
+                    self._warn(running.study, run, weights)
+                elif weights is not None:
+                    try:
+                        content = described(weights, _description(running.study, run))
+                        self._write(weights_id(run), content)
+                    except OSError as error:
+                        place = f"{error.strerror}: {self.folder}"
+                        self._warn(running.study, run, place)
+
+    def artifacts(self, running: RunningTrial) -> dict[str, str]:
+        """Return the files of a trial that is about to end, as `storage.artifacts.attribute`."""
+        if not running.study.is_rerun:
+            return {}
+        named: dict[str, str] = {}
+        for seed, run in running.runs.items():
+            identifier = weights_id(run)
+            if (self.folder / identifier).is_file():
+                named |= attribute(identifier, f"{run.model}-seed{seed}.safetensors")
+        return named
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a file, whole or not at all, and wait until it is on disk."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.folder) as unfinished:
+            path = Path(unfinished) / name
+            with path.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            path.replace(self.folder / name)
+
+    def _warn(self, study: GridStudy, run: TrainingRun, reason: str) -> None:
+        # Results are worth more: the rerun counts. Once, where it is so with all ten.
+        if reason not in self._warned:
+            self._warned.add(reason)
+            logger.warning(
+                "the weights of %s, seed %d, are not kept, its result is: %s",
+                study.study_name, run.seed, reason,
+            )  # fmt: skip
+
+
+def _description(study: GridStudy, run: TrainingRun) -> dict[str, str]:
+    """Return what a file says of where its weights come from."""
+    objective = study.experiment.objective
+    return {
+        objective: repr(run.numbers[objective]),
+        "objective": objective,
+        "experiment": study.experiment.name,
+        "model": run.model,
+        "parameters": json.dumps(dict(run.parameters)),
+        "seed": str(run.seed),
+        "settings": json.dumps(dict(run.settings)),
+        "data": run.data or "",
+        "fingerprint": run.fingerprint,
+        "started_at": run.started_at,
+    }
