@@ -149,4 +149,4 @@ def _announce(console: Console, experiment: Experiment, plans: Sequence[StudyPla
     if further and any(not of_study.study.is_rerun for of_study in plans):
         studies = f"{further} further studies" if further > 1 else "one further study"
         text += f" A stage whose winner lies on an edge goes on, in up to {studies}."
-    console.print(text, soft_wrap=True, highlight=False)
+    console.print(text, soft_wrap=not console.is_terminal, highlight=False)
