@@ -1,7 +1,9 @@
 """The live view of a run in a terminal: running studies, time and models left, in what room is."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from rich.console import Console, ConsoleRenderable, Group
 from rich.control import Control
@@ -15,6 +17,9 @@ from studies.display.words import duration, listed
 LINES_OF_A_STUDY = 2
 """In a narrow terminal that is high enough: the bar, and below it the best cell."""
 
+MOST_PRINTED = 100
+"""Sentences that are kept, to be printed again on a screen that had to be cleared."""
+
 LEAST_BAR, MOST_BAR = 5, 20
 
 
@@ -24,8 +29,9 @@ class LiveView(Live):
     def __init__(self, console: Console, run: RunProgress) -> None:
         self._run = run
         self._lines: list[Text] = []
-        self._widths: list[int] = []
-        """Of the lines on the screen."""
+        self._columns: list[int] = []
+        """How wide the lines on the screen are."""
+        self._printed: deque[str] = deque(maxlen=MOST_PRINTED)
         super().__init__(console=console, get_renderable=lambda: Group(*self._lines))
 
     def refresh(self) -> None:
@@ -33,21 +39,40 @@ class LiveView(Live):
         with self._lock:
             width, height = self.console.size
             lines = list(view(self._run, width - 1, height - 1))
-            if lines != self._lines or max(self._widths, default=0) > width:
+            if lines != self._lines or max(self._columns, default=0) > width:
                 self._lines = lines
                 super().refresh()
 
+    def print(self, sentence: str) -> None:
+        """Print a sentence above the view, in lines of whole words."""
+        self._printed.append(sentence)
+        self.console.print(Text(sentence))
+
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Clear also the lines that a terminal has wrapped as it became narrower."""
+        """Draw over the last view; over the whole screen if that has become too narrow for it.
+
+        Then the terminal has wrapped its lines, and each kind of terminal does so otherwise.
+        """
         with self._lock:
             width = self.console.width
-            wrapped = sum((cells - 1) // width for cells in self._widths if cells)
-            self._widths = [min(width, line.cell_len) for line in self._lines]
-            up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2))
-            clear = Control(
-                ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up * wrapped
-            )
-            return [*([clear] if wrapped else []), *super().process_renderables(renderables)]
+            is_wrapped = max(self._columns, default=0) > width
+            self._columns = [min(width, line.cell_len) for line in self._lines]
+            over_last, *others = super().process_renderables(renderables)
+            if not is_wrapped:
+                return [over_last, *others]
+            clear = Control(ControlType.HOME, ControlType.CLEAR)
+            return [clear, *map(Text, self._printed_in_room()), *others]
+
+    def _printed_in_room(self) -> list[str]:
+        """Return the sentences printed last for which a screen has room above the view."""
+        width, height = self.console.size
+        room, shown = height - len(self._lines) - 1, list[str]()
+        for sentence in reversed(self._printed):
+            room -= len(wrap(sentence, width))
+            if room < 0:
+                break
+            shown.insert(0, sentence)
+        return shown
 
 
 def view(run: RunProgress, width: int, height: int) -> Iterator[Text]:
@@ -55,12 +80,12 @@ def view(run: RunProgress, width: int, height: int) -> Iterator[Text]:
     below = [line for line in (_last(run, width), *_outlook(run, width)) if line]
     below = below[max(0, len(below) + 1 - height) :]
     room = height - len(below)
-    running = sorted(run.running, key=lambda study: not study.has_moved)
-    shown = running if len(running) <= room else running[: room - 1]
-    shown = [study for study in run.running if any(study is other for other in shown)]
-    yield from _bars(shown, width, room)
-    if len(running) > len(shown):
-        yield _line(f"and {len(running) - len(shown)} more studies", width)
+    by_need = sorted(run.running, key=lambda study: not study.has_moved)
+    hidden = by_need[room - 1 :] if len(by_need) > room > 1 else by_need[room:]
+    shown = [study for study in run.running if not any(study is other for other in hidden)]
+    yield from _bars(shown, width, room - (len(hidden) > 0))
+    if hidden and room > 1:
+        yield _line(f"and {len(hidden)} more studies", width)
     yield from (_line(text, width) for text in below)
 
 

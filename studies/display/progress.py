@@ -137,5 +137,8 @@ class Progress:
         return ", ".join(filter(None, [result, self._run.times.text()]))
 
     def _print(self, sentence: str) -> None:
-        """Print a sentence: in a terminal in lines of whole words, else in one."""
-        self._console.print(Text(sentence), soft_wrap=not self._console.is_terminal)
+        """Print a sentence: above a live view, else in one line."""
+        if self._live is None:
+            self._console.print(Text(sentence), soft_wrap=True)
+        else:
+            self._live.print(sentence)

@@ -81,7 +81,7 @@ class TimeLeft:
         return f"at least {duration(seconds)} left" if seconds >= 1 else "time not known yet"
 
     def outlook(self, now: float) -> list[str]:
-        """Return what is left, and when the run ends by the clock; a run that is late is said to be.
+        """Return what is left and when the run ends by the clock, or that it is late.
 
         `now` are seconds since the epoch.
         """

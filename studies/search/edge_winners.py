@@ -39,11 +39,13 @@ def _of_model(engine: Engine, experiment: Experiment, model: str) -> Iterator[st
             return
         further = _further(engine, studies)
         if further is not None:
-            cells = f"{len(further)} cell{'s' * (len(further) > 1)}"
-            trainings = f"{len(further) * further.trainings_per_cell} trainings"
+            number = len(further)
+            edge = "its grid" if further.extension == 1 else "what was tried"
+            option = "--extend" if further.extension == 1 else f"--extend {further.extension}"
             yield (
-                f"The winner of {model} {stage} lies on an edge: {further.reason}. --extend "
-                f"{further.extension} would try {cells} beyond it ({trainings})."
+                f"The winner of {model} {stage} lies on an edge of {edge}: {further.reason}. "
+                f"With {option} the stage goes on beyond it, first with {number} "
+                f"cell{'s' * (number > 1)} ({number * further.trainings_per_cell} trainings)."
             )
         won = best.parameters
 
