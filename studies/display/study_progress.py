@@ -95,7 +95,7 @@ class StudyProgress:
         if self.best is None:
             return [f"{self.name} done{failed}: no value"]
         ending = f"{self.name} done, {self.done} trainings{failed}: {self.result()}"
-        shorter = [f"{self.name}{failed}: {self.result(names)}" for names in (True, False)]
+        shorter = [f"{self.name} done{failed}: {self.result(names)}" for names in (True, False)]
         return [ending, *shorter]
 
 

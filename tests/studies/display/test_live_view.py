@@ -1,6 +1,7 @@
 """The live view of a run, as people see it in a terminal."""
 
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -118,12 +119,12 @@ def test_finished_studies_are_one_line_each_above_the_others() -> None:
 
 
 def test_a_finished_study_is_a_line_at_any_width() -> None:
-    of = console(44, 12)
+    of = console(50, 12)
     replay = Replay(of)
     with replay.progress:
         replay.begin(SIZE, free=1)
         replay.cell(0.5, 0.5)
-    assert "tree size: best 0.5000 at 32, [red], 0.001" in written(of).splitlines()
+    assert "tree size done: best 0.5000 at 32, [red], 0.001" in written(of).splitlines()
 
 
 def test_a_model_that_stops_is_not_left() -> None:
@@ -191,7 +192,9 @@ class Tmux:
 
     def __call__(self, *words: str) -> str:
         command = ["tmux", "-S", self.socket, "-f", "/dev/null", *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        # Either would count for more than the size of the terminal.
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         return done.stdout
 
     def screen(self) -> list[str]:
