@@ -45,6 +45,9 @@ class LiveView(Live):
 
     def print(self, sentence: str) -> None:
         """Print a sentence above the view, in lines of whole words."""
+        if self.is_started:
+            # The view goes with the sentence: no study is in both.
+            self.refresh()
         self._printed.append(sentence)
         self.console.print(Text(sentence))
 
