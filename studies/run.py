@@ -73,11 +73,13 @@ def run(
     chosen = resolve(definition, options, experiment, grids)
     names = models_of(models, list(chosen.models))
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
+    from studies.search.edge_winners import edge_sentences
     from studies.search.service import Settings, run_models
 
     settings = Settings(storage, workers, cluster, priority, artifact_dir)
     failed = run_models(chosen, names, settings, Console())
-    show_results(storage, chosen.name, names, artifact_dir, settings.storage)
+    edges = edge_sentences(chosen, names, settings.storage)
+    show_results(storage, chosen.name, names, artifact_dir, settings.storage, edges)
     for sentence in failed:
         print(f"failed: {sentence}", file=sys.stderr)
     if failed:

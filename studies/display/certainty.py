@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine
 
 from storage.queries import Certainty, StudyAttributes, ranked_cells
-from studies.display.words import aligned
+from studies.display.columns import aligned
 
 MOST = 40
 """Searches without a record of their certainty, of which it is computed: that takes a while."""
@@ -45,15 +45,15 @@ def known_certainty(
     return certainty
 
 
-def sureness_lines(known: Mapping[str, Certainty]) -> Iterator[str]:
-    """Yield aligned lines on some searches by name, a header first."""
+def sureness_lines(known: Mapping[str, Certainty], width: int | None = None) -> Iterator[str]:
+    """Yield aligned lines on some searches by name, a header first, in tables no wider."""
     columns = [
         ("contenders", [str(len(certainty.contenders)) for certainty in known.values()]),
         ("wins again", [share_text(certainty) for certainty in known.values()]),
         ("repeats", [str(certainty.repeats) for certainty in known.values()]),
         ("to settle", [settling_text(certainty) for certainty in known.values()]),
     ]
-    yield from aligned([("search", list(known))], columns)
+    yield from aligned([("search", list(known))], [[column] for column in columns], width)
 
 
 def share_text(certainty: Certainty) -> str:

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 from storage.columns import read_columns
@@ -20,9 +19,9 @@ from storage.queries import (
 from storage.reader import open_reader
 from storage.urls import DEFAULT_STORAGE
 from studies.display.certainty import LEGEND, known_certainty, sureness_lines
+from studies.display.columns import aligned, line_width, paragraph
 from studies.display.errors import UsageError
 from studies.display.words import (
-    aligned,
     did_you_mean,
     measured_figures,
     number_text,
@@ -52,19 +51,24 @@ def show_results(
     models: Sequence[str] = (),
     artifact_dir: Path | None = None,
     opened: str | None = None,
+    remarks: Iterable[str] = (),
 ) -> None:
     """Print winners and results of some models, by default of all, and how to see more.
 
-    `opened` is the URL to read, if not `storage` as it was typed. Raises UsageError where the store
-    has no study of a model or an experiment, StoreError where it cannot be read.
+    `opened` is the URL to read, if not `storage` as it was typed; `remarks` are sentences on the
+    winners. Raises UsageError where the store has no study of a model or an experiment, StoreError
+    where it cannot be read.
     """
     parameters, rows = results(opened or storage, experiment, models)
-    print(*_lines(parameters, rows), sep="\n")
+    width = line_width()
+    print(*_lines(parameters, rows, width), sep="\n")
     searches = _searches(rows)
     if searches:
-        print("", *sureness_lines(searches), fill(LEGEND, 100), "", sep="\n")
-    for remark in timing_remarks([row.result for row in rows if row.result is not None]):
-        print(fill(remark, 100))
+        print("", *sureness_lines(searches, width), *paragraph(LEGEND, width), "", sep="\n")
+    timings = timing_remarks([row.result for row in rows if row.result is not None])
+    for remark in (*remarks, *timings):
+        print(*paragraph(remark, width), sep="\n")
+    # Whole, as people copy them.
     print(f"Watch:  {_dashboard(storage, artifact_dir)}\nQuery:  {_query(storage)}")
 
 
@@ -134,8 +138,8 @@ def require_known(kind: str, names: Iterable[str], known: Iterable[str]) -> None
         raise UsageError(f"no {kind} is called {without_password(name)!r}: {hint}")
 
 
-def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the table of winners."""
+def _lines(parameters: Sequence[str], rows: Sequence[Row], width: int | None) -> Iterator[str]:
+    """Yield the table of winners, in parts where it is wider than a terminal."""
     winners = [row.best for row in rows]
     measured = [measured_figures(row.result) for row in rows]
     published = [published_figures(row.published) for row in rows]
@@ -147,18 +151,18 @@ def _lines(parameters: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     if len(set(objectives)) > 1:
         words.append(("objective", objectives))
     numbers = [
-        (name, [value_text(best.parameters.get(name, "-")) for best in winners])
+        [(name, [value_text(best.parameters.get(name, "-")) for best in winners])]
         for name in parameters
         if any(name in best.parameters for best in winners)
     ]
     means = ["" if best.mean is None else number_text(best.mean, 4) for best in winners]
-    numbers.append(("searched", means))
+    numbers.append([("searched", means)])
     objective = objectives[0] if len(set(objectives)) == 1 else "result"
     for number, title in enumerate((objective, "seconds")):
-        numbers.append((title, [figures[number] for figures in measured]))
+        numbers.append([(title, [figures[number] for figures in measured])])
         if any(row.published for row in rows):
-            numbers.append(("published", [figures[number] for figures in published]))
-    yield from aligned(words, numbers)
+            numbers[-1].append(("published", [figures[number] for figures in published]))
+    yield from aligned(words, numbers, width)
 
 
 def _dashboard(storage: str, artifact_dir: Path | None) -> str:

@@ -2,11 +2,16 @@
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 
 from studies.display.words import duration
 
 SECONDS_TO_TRUST = 30.0
 """After so much work as expected, the run's own pace corrects what is expected of the rest."""
+
+
+LATE = 5.0
+"""Seconds after its expected end from which on a run is late."""
 
 
 class TimeLeft:
@@ -16,6 +21,7 @@ class TimeLeft:
         """Expect seconds by the name of the study, None where nothing is known about it yet."""
         self._left = dict(expected)
         self._expected_done = self._elapsed = 0.0
+        self._start = time.monotonic()
         self._last_trained: float | None = None
 
     def begin(self, study_name: str, seconds: float | None) -> None:
@@ -48,12 +54,47 @@ class TimeLeft:
         if left is not None:
             self._left[study_name] = max(0.0, left - trainings * seconds_each)
 
-    def text(self) -> str:
-        """Return what is left of the run, as far as that is known."""
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that are left of the run, as far as that is known; below 0 if it is late."""
         trust = min(1.0, self._expected_done / SECONDS_TO_TRUST)
         pace = self._elapsed / self._expected_done if self._expected_done else 1.0
-        known = [seconds for seconds in self._left.values() if seconds is not None]
-        left = sum(known) * (trust * pace + 1 - trust)
-        if len(known) == len(self._left):
-            return f"{duration(left)} left"
-        return f"at least {duration(left)} left" if left else "time not known yet"
+        left = sum(seconds for seconds in self._left.values() if seconds is not None)
+        since = 0.0 if self._last_trained is None else time.monotonic() - self._last_trained
+        return left * (trust * pace + 1 - trust) - since
+
+    @property
+    def is_known(self) -> bool:
+        """Whether something is known of every study."""
+        return None not in self._left.values()
+
+    def text(self) -> str:
+        """Return what is left of the run, as far as that is known."""
+        seconds = max(0.0, self.seconds)
+        if self.is_known:
+            return f"{duration(seconds)} left"
+        return f"at least {duration(seconds)} left" if seconds >= 1 else "time not known yet"
+
+    def outlook(self, now: float) -> list[str]:
+        """Return what is left and when the run ends by the clock, or that it is late.
+
+        `now` are seconds since the epoch.
+        """
+        if self.is_known and self.seconds < -LATE:
+            return ["longer than expected"]
+        if self.is_known or self.seconds >= 1:
+            end = clock_text(now, max(0.0, self.seconds))
+            return [self.text(), f"ends {'about' if self.is_known else 'after'} {end}"]
+        return [self.text()]
+
+
+def clock_text(now: float, seconds: float) -> str:
+    """Return the local time in so many seconds: `14:32`, or `07:10 on Tue 1 Dec` if not today."""
+    today, then = datetime.fromtimestamp(now), datetime.fromtimestamp(now + seconds)
+    day = "" if then.date() == today.date() else f" on {then:%a} {then.day} {then:%b}"
+    return f"{then:%H:%M}{day}"

@@ -104,22 +104,6 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
 
 
-def aligned(
-    words: Iterable[tuple[str, Sequence[str]]], numbers: Iterable[tuple[str, Sequence[str]]]
-) -> Iterator[str]:
-    """Yield the lines of a table: titles with their columns, words to the left, numbers right.
-
-    Rich takes as long for hundreds of lines as all else together.
-    """
-    columns = []
-    for align, kind in ((str.ljust, words), (str.rjust, numbers)):
-        for column in ([title, *cells] for title, cells in kind):
-            width = max(map(len, column))
-            columns.append([align(cell, width) for cell in column])
-    for line in zip(*columns, strict=True):
-        yield "  ".join(line)
-
-
 def without_password(word: str) -> str:
     """Return a word of a command line, with `***` for the password of a URL in it."""
     # Up to the last "@", as people forget to write one in a password as %40.

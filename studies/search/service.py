@@ -155,4 +155,4 @@ def _announce(console: Console, experiment: Experiment, plans: Sequence[StudyPla
         text += f" A stage whose winner lies on an edge goes on, in up to {studies}."
     if experiment.settle and any(not of_study.study.is_rerun for of_study in plans):
         text += f" Cells that cannot be told from a winner get up to {experiment.settle} repeats."
-    console.print(text, soft_wrap=True, highlight=False)
+    console.print(text, soft_wrap=not console.is_terminal, highlight=False)

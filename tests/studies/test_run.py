@@ -20,6 +20,7 @@ from studies import Experiment, best, run
 from studies.display.errors import UsageError
 from studies.experiment.options import ExperimentFunction
 from studies.paper import experiment as paper
+from studies.search.edge_winners import edge_sentences
 from tests.support.terminal import NAME, Terminal
 
 Ends = Callable[..., str]
@@ -339,9 +340,19 @@ def test_the_views_answer_plain_sql(whole: tuple[Terminal, str]) -> None:
     assert result[7] == pytest.approx(sum(row[0] for row in accuracies) / 2)  # type: ignore[misc]
 
 
+def test_a_run_ends_with_its_winners_that_lie_on_an_edge(whole: tuple[Terminal, str]) -> None:
+    terminal, said = whole
+    few = paper(epochs=2, repeats=2, reruns=2).with_grid("batch_size", [16, 64, 128])
+    sentences = list(edge_sentences(few, ["MLP"], f"sqlite:///{terminal.store}"))
+    assert "With --extend the stage goes on beyond it" in sentences[0]
+    assert all(sentence in " ".join(said.split()) for sentence in sentences)
+
+
 def test_best_prints_a_table_and_json(whole: tuple[Terminal, str]) -> None:
     terminal, said = whole
-    assert said.endswith(terminal.run("studies.best", "MLP"))
+    rest = [line for line in terminal.run("studies.best", "MLP").splitlines() if line]
+    assert set(rest) <= set(said.splitlines())
+    assert said.splitlines()[-2:] == rest[-2:]
     (found,) = json.loads(terminal.run("studies.best", "--format", "json"))
     (result,) = model_results(open_reader(f"sqlite:///{terminal.store}"))
     assert (found["experiment"], found["model"]) == (NAME, "MLP")

@@ -2,72 +2,16 @@
 
 import io
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import optuna
 import pytest
 from rich.console import Console
-from sqlalchemy import create_engine
 
-from storage.trainings import TrainingRun
-from storage.trials import OpenTrial
-from studies.display import progress, time_left
+from studies.display import progress
 from studies.display.progress import Progress
-from studies.display.time_left import TimeLeft
-from studies.experiment.definition import Experiment, Stage
-from studies.experiment.study import GridStudy, grid_study
-from studies.search.grid_sampler import Grid
-from studies.search.trial import RunningTrial
-
-
-def train(parameters: Mapping[str, Any], seed: int) -> dict[str, float]:
-    """Return nothing of interest: nobody calls it."""
-    return {"accuracy": 1.0}
-
-
-GRID = Stage("size", depth=[2, 4, 8, 16, 32], kernel=["rbf", "[red]"], rate=[0.001, 0.01])
-TOY = Experiment("toy", {"tree": train}, [GRID], repeats=2)
-SIZE = grid_study(TOY, "tree", "size", None)
-SECOND = GridStudy(TOY, "tree", "second", {"depth": (2, 4)})
-
-
-class Replay:
-    """Tells a progress display what a driver does; an accuracy in thousandths."""
-
-    def __init__(
-        self,
-        console: Console,
-        study: GridStudy = SIZE,
-        expected: float | None = 600.0,
-        later: Mapping[str, float | None] = {},
-    ) -> None:
-        self.of = study
-        self.progress = Progress(console, {study.study_name: expected, **later})
-        self.grid = Grid(study.grid)
-        self.study = optuna.create_study(sampler=self.grid, direction=study.experiment.direction)
-        self.cells = iter(self.grid.free(self.study, lambda cell: 1.0))
-
-    def cell(
-        self, *values: float | None, error: str | None = None, known: int = 0,
-        seconds: float | None = None, given_up: str | None = None,
-    ) -> None:  # fmt: skip
-        """A cell is asked, trained and told; the first `known` of its trainings are recorded."""
-        cell = next(self.cells)
-        trial = OpenTrial(create_engine("sqlite://"), cell, cell, self.grid.parameters(cell))
-        runs = {seed: run_of(seed, value) for seed, value in enumerate(values)}
-        recorded = {seed: run for seed, run in runs.items() if seed < known}
-        running = RunningTrial(self.of, trial, {seed: str(seed) for seed in (0, 1)}, recorded, list)
-        self.progress.asked(running)
-        running.runs, running.error, running.given_up = runs, error, given_up
-        if len(runs) > known:
-            self.progress.trained(running, len(runs) - known, seconds)
-        self.progress.told(running)
-
-
-def run_of(seed: int, value: float | None) -> TrainingRun:
-    status, numbers = ("diverged", {}) if value is None else ("ok", {"accuracy": value})
-    return TrainingRun("", "tree", {}, seed, {}, None, status, numbers, 1, 1, 1, (), "", "")
+from studies.experiment.definition import Experiment
+from studies.experiment.study import grid_study
+from tests.studies.display.replay import GRID, RERUN, SIZE, Replay, train
 
 
 @pytest.fixture
@@ -153,37 +97,31 @@ def test_trainings_that_are_recorded_or_given_up_need_not_be_done(shown: io.Stri
     assert counts == ["36/40", "38/40", "39/39"]
 
 
-@pytest.mark.parametrize("width", [60, 80, 200])
-def test_a_terminal_shows_all_of_it(width: int, shown: io.StringIO) -> None:
-    replay = Replay(Console(file=shown, force_terminal=True, width=width))
+def test_reruns_give_their_mean_so_far(shown: io.StringIO) -> None:
+    replay = Replay(Console(file=shown, width=300), RERUN)
+    replay.progress.begin(RERUN, free=4)
+    for value in (0.75, 0.25, None, 0.5):
+        replay.cell(value)
+    means = re.findall(r"; (mean .*?), ", shown.getvalue())
+    assert means == [
+        "mean 0.7500 of 1",
+        "mean 0.5000 of 2",
+        "mean 0.5000 of 2",
+        "mean 0.5000 of 3",
+    ]
+    assert "best" not in shown.getvalue()
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    replay = Replay(Console(file=shown, force_terminal=True, width=300))
     with replay.progress:
         replay.progress.begin(SIZE, free=20)
         replay.cell(0.5, 0.75)
-    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.getvalue())
-    assert max(map(len, text.splitlines())) <= width
-    text = " ".join(text.split())
-    assert re.search(r"tree size .* 2/40 best 0\.6250", text), text
-    assert re.search(f"{CELL}; best 0.6250 at {CELL}, 10 min left", text), text
-    assert not re.search(r"\d/40 trainings", text), "no lines beside the display"
-
-
-def test_a_small_terminal_shows_the_stages_that_fit(shown: io.StringIO) -> None:
-    """The bar that moves and the time left are always among its lines."""
-    console = Console(file=shown, force_terminal=True, width=60, height=12)
-    later = {f"toy/a-model-whose-name-is-long-{n}/second": 60.0 for n in range(30)}
-    replay = Replay(console, later=later)
-    with replay.progress:
-        for number in range(30):
-            model = f"a-model-whose-name-is-long-{number}"
-            study = GridStudy(TOY, model, "second", SECOND.grid)
-            replay.progress.begin(study, free=2)
-        replay.progress.begin(SIZE, free=20)
-        replay.cell(0.5, 0.75)
-    last = re.split(r"(?:\x1b\[1A\x1b\[2K)+", shown.getvalue())[-1]
-    frame = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", last).strip()
-    assert len(frame.splitlines()) <= 12
-    assert max(map(len, frame.splitlines())) <= 60
-    assert "2/40" in frame and " left" in frame and "best 0.6250" in frame
+    assert " tree size 2/40 trainings, " in shown.getvalue()
+    assert len(shown.getvalue().splitlines()) == 1
 
 
 def test_what_a_run_waits_for_is_told_once_each_time(shown: io.StringIO) -> None:
@@ -204,68 +142,8 @@ def test_workers_that_do_not_train_are_told_once_for_each_reason(shown: io.Strin
     ]
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time_left, "time", clock)
-    return clock
-
-
-def test_what_is_not_known_is_not_guessed(clock: Clock) -> None:
-    times = TimeLeft({"first": None, "second": None})
-    times.begin("first", None)
-    assert times.text() == "time not known yet"
-    clock.now = 20.0
-    times.trained("first", 4, 36, 5.0)
-    assert times.text() == "at least 3 min left"
-    times.begin("second", 60.0)
-    assert times.text() == "4 min left"
-
-
-def test_the_time_left_is_that_of_all_studies(clock: Clock) -> None:
-    times = TimeLeft({"first": 30.0, "second": 25.0})
-    times.begin("first", None)
-    assert times.text() == "55 s left"
-    clock.now = 20.0
-    times.trained("first", 2, 1, 10.0)
-    assert times.text() == "35 s left"
-    times.drop("first", 1, 10.0)
-    assert times.text() == "25 s left"
-    times.begin("second", 5.0)
-    assert times.text() == "5 s left"
-
-
-def test_the_runs_own_pace_corrects_what_was_expected(clock: Clock) -> None:
-    times = TimeLeft({"first": 100.0, "second": 10.0})
-    times.begin("first", None)
-    clock.now = 80.0
-    times.begin("second", None)
-    times.trained("first", 4, 6, 10.0)
-    assert times.text() == "2 min left", "(100 - 40 + 10) * 2"
-    times.drop("first", 6, 10.0)
-    assert times.text() == "20 s left"
-
-
 def test_nothing_is_left_at_the_end(shown: io.StringIO) -> None:
     replay = Replay(Console(file=shown, width=300), expected=2.0)
     replay.progress.begin(SIZE, free=1)
     replay.cell(0.5, 0.5, seconds=1.0)
     assert shown.getvalue().endswith(" 0 s left\n")
-
-
-def test_a_study_that_took_less_than_expected_leaves_nothing(clock: Clock) -> None:
-    times = TimeLeft({"first": 100.0, "second": 25.0})
-    times.begin("first", None)
-    clock.now = 3.0
-    times.trained("first", 2, 1, 1.0)
-    times.trained("first", 1, 0, 1.0)
-    assert times.text() == "25 s left"

@@ -1,0 +1,62 @@
+"""Winners on an edge of their grid, and what would be tried beyond it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Engine
+
+from storage.queries import ranked_cells
+from storage.reader import open_reader
+from studies.experiment.definition import Experiment
+from studies.experiment.extension import further_study
+from studies.experiment.stage import RERUN
+from studies.experiment.study import GridStudy, chain, grid_study
+from studies.search.stage import stage_studies, winner
+
+
+def edge_sentences(experiment: Experiment, models: Sequence[str], storage: str) -> Iterator[str]:
+    """Yield a sentence on each winner beside which lies what was not tried, with what tries it.
+
+    `storage` is the URL of the store. Stages that are not complete are left out.
+    """
+    engine = open_reader(storage)
+    try:
+        for model in models:
+            yield from _of_model(engine, experiment, model)
+    finally:
+        engine.dispose()
+
+
+def _of_model(engine: Engine, experiment: Experiment, model: str) -> Iterator[str]:
+    won = None
+    for stage in chain(experiment, model):
+        if stage == RERUN:
+            return
+        first = grid_study(experiment, model, stage, won)
+        studies = list(stage_studies(engine, first))
+        best = winner(engine, studies)
+        if best is None:
+            return
+        further = _further(engine, studies)
+        if further is not None:
+            number = len(further)
+            edge = "its grid" if further.extension == 1 else "what was tried"
+            option = "--extend" if further.extension == 1 else f"--extend {further.extension}"
+            yield (
+                f"The winner of {model} {stage} lies on an edge of {edge}: {further.reason}. "
+                f"With {option} the stage goes on beyond it, first with {number} "
+                f"cell{'s' * (number > 1)} ({number * further.trainings_per_cell} trainings)."
+            )
+        won = best.parameters
+
+
+def _further(engine: Engine, studies: Sequence[GridStudy]) -> GridStudy | None:
+    """Return the study that would follow those of a stage, if one more were allowed."""
+    first = studies[0]
+    longer = replace(first.experiment, extend=len(studies))
+    names = [study.name for study in studies]
+    cells = ranked_cells(engine, experiment=first.experiment.name, model=first.model)
+    return further_study(
+        [replace(studies[0], experiment=longer), *studies[1:]],
+        [cell for cell in cells if cell.stage in names],
+    )
