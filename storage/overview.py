@@ -45,7 +45,7 @@ class StudyProgress:
     running: int
     """Trials that are begun; those of a killed run among them, until the next one."""
     figures: Mapping[str, str]
-    """Ids of its artifacts by file name."""
+    """Ids of its artifacts that are pictures, by file name."""
 
 
 def study_progress(engine: Engine) -> dict[str, StudyProgress]:
@@ -94,16 +94,18 @@ def _cell(row: dict[str, Any]) -> GridCell:
 
 
 def _figures(connection: Connection) -> dict[int, dict[str, str]]:
-    """Return the artifacts of studies; anybody may have written them: an id is no path."""
+    """Return the pictures of studies by id; they may be called anything."""
     figures: dict[int, dict[str, str]] = defaultdict(dict)
     statement = """select study_id, value_json from study_system_attributes
         where key like 'artifacts:%' order by key"""
     for row in connection.execute(text(statement)):
         try:
-            known = json.loads(row.value_json)
+            # Optuna keeps JSON in JSON.
+            known = json.loads(json.loads(row.value_json))
             name, identifier = known["filename"], known["artifact_id"]
+            is_picture = str(known["mimetype"]).startswith("image/")
         except (ValueError, TypeError, KeyError, RecursionError):
             continue
-        if isinstance(name, str) and re.fullmatch(r"[0-9a-fA-F-]+", str(identifier)):
-            figures[row.study_id][name] = identifier
+        if is_picture and isinstance(name, str) and re.fullmatch(r"[0-9a-fA-F-]+", str(identifier)):
+            figures[row.study_id][name] = str(identifier)
     return figures

@@ -85,9 +85,10 @@ class Table:
         return [stage for model in self.models for stage in model.stages.values()]
 
     @property
-    def complete(self) -> int:
-        """How many stages are complete."""
-        return sum(stage.is_complete for stage in self.begun)
+    def coverage(self) -> tuple[int, int]:
+        """How many stages of its models are complete, and how many there are."""
+        complete = sum(stage.is_complete for stage in self.begun)
+        return complete, sum(len(model.chain) for model in self.models)
 
     @property
     def running(self) -> int:

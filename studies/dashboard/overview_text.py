@@ -12,6 +12,7 @@ from studies.display.words import (
     measured_figures,
     plus_minus,
     published_figures,
+    value_text,
 )
 
 _NUMBERS = ("mean", "deviation", "seconds", "seconds_deviation")
@@ -39,7 +40,9 @@ def winner_text(stage: Stage) -> tuple[str, str]:
     beside = {name: known[name] for name in ours if isinstance(known.get(name), int | float | str)}
     if not beside:
         return cell_text(ours), ""
-    return cell_text(ours), "as published" if beside == ours else f"published: {cell_text(beside)}"
+    # In the same order, so that names need not be read twice.
+    values = [value_text(beside[name]) if name in beside else "-" for name in ours]
+    return cell_text(ours), "as published" if beside == ours else f"published {', '.join(values)}"
 
 
 def mean_text(stage: Stage) -> str:
@@ -49,12 +52,19 @@ def mean_text(stage: Stage) -> str:
 
 
 def edges_text(stage: Stage) -> str:
-    """Return on which edges of what was tried the winner lies; empty for none."""
-    return "" if stage.winner is None else "; ".join(edges(_grid(stage), stage.winner.parameters))
+    """Return on which edges of what was tried the winner lies: `largest depth, smallest rate`."""
+    if stage.winner is None:
+        return ""
+    parameters = stage.winner.parameters
+    return ", ".join(
+        f"{text.rpartition(' ')[2]} {name}"
+        for name, values in _grid(stage).items()
+        for text in edges({name: values}, parameters)
+    )
 
 
 def certainty_text(stage: Stage) -> str:
-    """Return how sure the winner of a complete search is: `wins again 49%, 5 contenders`."""
+    """Return how sure the winner of a complete search is: `wins again 49%, 5 contenders, ...`."""
     known = _certainty(stage)
     if known is None or stage.winner is None:
         return ""
@@ -63,22 +73,23 @@ def certainty_text(stage: Stage) -> str:
     count = len(known.contenders)
     parts = [f"wins again {share_text(known)}", f"{count} contender{'s' * (count != 1)}"]
     if known.repeats_to_settle is not None:
-        parts.append(f"{settling_text(known)} repeats would settle it")
+        parts.append(f"{settling_text(known)} to settle")
     return ", ".join(parts)
 
 
-def result_rows(stage: Stage, objective: str) -> list[tuple[str, str, str]]:
-    """Return what reruns measured: its name, ours, and what is published."""
+def result_rows(stage: Stage) -> list[tuple[str, str, str]]:
+    """Return objective and seconds of reruns: ours, a unit, and what is published."""
     if stage.result is None:
         return []
-    names = (f"test {objective}", "seconds")
     known = {
         name: value
         for name, value in _published(stage).items()
         if name in _NUMBERS and isinstance(value, int | float)
     }
-    rows = zip(names, measured_figures(stage.result), published_figures(known), strict=True)
-    return [row for row in rows if row[1] or row[2]]
+    ours = measured_figures(stage.result)
+    units = ("", "" if stage.result.mean_seconds is None else "s")
+    rows = zip(ours, units, published_figures(known), strict=True)
+    return [row for row in rows if row[0] or row[2]]
 
 
 def timings_text(result: ModelResult | None) -> str:
@@ -87,7 +98,7 @@ def timings_text(result: ModelResult | None) -> str:
         return ""
     if result.disturbed:
         return f"{result.disturbed} of {result.timed + result.disturbed} timings disturbed"
-    return "not known whether timings were disturbed" if result.unknown else ""
+    return "not known whether timings are disturbed" if result.unknown else ""
 
 
 def _certainty(stage: Stage) -> Certainty | None:

@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from studies.dashboard import overview_text
-from studies.dashboard.overview import Table
+from studies.dashboard.overview import RERUN, Table
+from studies.display.certainty import LEGEND
 
 _FOLDER = Path(__file__).with_name("templates")
 _STYLE, _SCRIPT = ((_FOLDER / name).read_text("utf-8") for name in ("style.css", "renew.js"))
@@ -45,6 +46,7 @@ _environment = Environment(
     lstrip_blocks=True,
     auto_reload=False,
 )
+_environment.globals |= {"RERUN": RERUN, "LEGEND": LEGEND}
 _environment.globals |= {
     name: function
     for name, function in vars(overview_text).items()
