@@ -29,6 +29,8 @@ class Html(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
         if tag == "tr":
             self._rows.append([])
+        if tag == "p" and self._is_in_cell:
+            self._rows[-1][-1] += " "
         if tag in ("td", "th"):
             self._rows[-1].append("")
             self._is_in_cell = True

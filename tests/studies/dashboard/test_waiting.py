@@ -13,7 +13,7 @@ import pytest
 from storage.errors import BadStoreURL, StoreError
 from storage.store import open_store
 from studies.dashboard.__main__ import HOST, make
-from tests.support.filled import FOREST, Filled, around
+from tests.support.filled import BEST_TREE, FOREST, Filled, around
 
 WAITS = "Waiting for a store at"
 
@@ -42,7 +42,7 @@ def get(address: str) -> tuple[int, str]:
 
 def fill(url: str, model: str) -> None:
     with open_store(url) as store:
-        Filled(store, FOREST).model(model, around(0.3), stop="rate")
+        Filled(store, FOREST, BEST_TREE).model(model, around(0.3), stop="rate")
 
 
 def test_it_waits_for_a_store_shows_it_and_waits_again(
