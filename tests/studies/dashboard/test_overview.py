@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from studies.dashboard.pages import Pages
 from studies.experiment.definition import Stage
 from tests.support.filled import BEST_TREE, FOREST, Filled, around, small
 from tests.support.hostile import WORDS
-from tests.support.html import Html
+from tests.support.web_page import Html
 
 
 @pytest.fixture
@@ -42,8 +43,10 @@ def get(pages: Pages, path: str = "/") -> tuple[str, dict[str, str], str]:
     def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
         answers.append((status, dict(headers)))
 
-    body = b"".join(pages({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, start))
-    return *answers[0], body.decode()
+    answer = pages({"PATH_INFO": path, "REQUEST_METHOD": "GET"}, start)
+    # A server closes what it sends.
+    with closing(answer) if hasattr(answer, "close") else nullcontext():
+        return *answers[0], b"".join(answer).decode()
 
 
 def shown(pages: Pages) -> Html:
@@ -173,7 +176,7 @@ def test_studies_beyond_a_grid_stand_in_the_cell_of_their_stage(store: Store, pa
         filled.experiment,
         stages=(Stage("further", learning_rate=[0.0002], batch_size=[16], alpha=[0.0]),),
     )
-    beyond = Filled(store, experiment, {"learning_rate": 0.0002, "batch_size": 16, "alpha": 0.5})
+    beyond = Filled(store, experiment, {"learning_rate": 0.0002, "batch_size": 16, "alpha": 0.0})
     beyond.model("MLP", around(0.8), stop="rerun")
     change(
         store, "paper/MLP/further", extends="lr-batch", extension=1,
@@ -187,12 +190,13 @@ def test_studies_beyond_a_grid_stand_in_the_cell_of_their_stage(store: Store, pa
     assert "5 of 5 cells study note study+1 note+1" in row[1]
 
 
+EXPERIMENT = "<script>alert(1)</script>"
 MODEL = "../../<img src=x onerror=alert(1)>"
 
 
 def test_texts_of_others_stay_texts(store: Store, pages: Pages, artifacts: Path) -> None:
     hostile = replace(
-        FOREST, name="<script>alert(1)</script>", without={},
+        FOREST, without={},
         stages=[Stage("shape", criterion=WORDS, depth=[1]), Stage("rate", rate=[1, 2])],
     )  # fmt: skip
     filled = Filled(store, hostile, {"criterion": WORDS[1], "depth": 1, "rate": 1})
@@ -207,10 +211,13 @@ def test_texts_of_others_stay_texts(store: Store, pages: Pages, artifacts: Path)
             ("study_user_attributes set value_json = replace(value_json, 'Boost', :new) "
              "where key = 'model'", MODEL),
             ("studies set study_name = replace(study_name, '/Boost/', :new)", f"/{MODEL}/"),
+            ("study_user_attributes set value_json = replace(value_json, 'forest', :new) "
+             "where key = 'experiment'", EXPERIMENT),
+            ("studies set study_name = replace(study_name, 'forest/', :new)", f"{EXPERIMENT}/"),
         ):  # fmt: skip
             connection.execute(text(f"update {change}"), {"new": new})
     page = shown(pages)
-    assert hostile.name in page.text
+    assert EXPERIMENT in page.text
     assert MODEL in page.text
     assert WORDS[1] in page.text
     assert "<b onclick=x>" in page.text
