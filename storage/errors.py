@@ -16,6 +16,10 @@ class StoreError(Exception):
     exit_code = 4
 
 
+class NoStore(StoreError):
+    """There is no store yet, where a run would make one."""
+
+
 class OlderSchema(StoreError):
     """An older version of Optuna or of this program made the store: `storage.upgrade` helps."""
 

@@ -47,6 +47,18 @@ def store_lock(url: str, names: Sequence[str]) -> Iterator[Lock]:
             yield Lock(check, hosts)
 
 
+def is_driven(url: str) -> bool | None:
+    """Return whether a run holds a SQLite store; None where nobody knows, as on a server.
+
+    Touches nothing, so that no run meets this question. Raises `BadStoreURL`.
+    """
+    path = sqlite_path(parse(url))
+    if path is None:
+        return None
+    # A holder deletes its file in good order; a killed one leaves it behind.
+    return _alive(*_holder(path.with_name(path.name + ".lock")))
+
+
 @contextmanager
 def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
     file = path.with_name(path.name + ".lock")

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from storage.columns import FIXED, Columns, Value, read_columns
-from storage.errors import OlderSchema, StoreError, explained, place
+from storage.errors import NoStore, OlderSchema, StoreError, explained, place
 from storage.urls import connect_args, parse, sqlite_path
 
 _OURS = {
@@ -41,12 +41,13 @@ _CHUNK = 500
 def open_reader(url: str) -> Engine:
     """Return an engine that cannot write and never makes a store.
 
-    Raises `BadStoreURL`, and `StoreError` where there is no store that can be read.
+    Raises `BadStoreURL`, and `StoreError` where there is no store that can be read: `NoStore` where
+    there is no file.
     """
     parsed = parse(url)
     path = sqlite_path(parsed)
     if path is not None and not path.exists():
-        raise StoreError(f"no store at {path}: check the path, or start a run to make one")
+        raise NoStore(f"no store at {path}: check the path, or start a run to make one")
     engine = create_engine(parsed, **read_only(parsed))
     try:
         with explained(parsed), engine.connect() as connection:

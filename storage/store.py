@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, event, text
+from sqlalchemy import URL, Engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from storage.advisory import advisory_lock
-from storage.errors import StoreError, explained
+from storage.causes import NO_STUDIES
+from storage.errors import NoStore, StoreError, explained, place
 from storage.inspection import require_schema, require_usable
 from storage.lock import Lock
 from storage.reader import open_reader, read_only
@@ -107,15 +108,23 @@ def open_viewer(url: str) -> RDBStorage:
     """Return Optuna's storage of an existing store; every write to it fails.
 
     Any number of threads may use it, also while a driver writes the store. Raises `BadStoreURL`,
-    and `StoreError` where there is no store that this Optuna can read.
+    and `StoreError` where there is no store that this Optuna can read: `NoStore` where there is no
+    file, or no table of it yet.
     """
     reader = open_reader(url)
     with explained(reader.url):
-        with reader.connect() as connection:
-            # A database without it is no store, and Optuna would try to make it one.
-            connection.execute(text("select version_num from alembic_version"))
-            require_schema(connection, reader.url)
-        reader.dispose()
+        try:
+            with reader.connect() as connection:
+                # A database without a version is no store, and Optuna would try to make it one. On
+                # a server it may hold other tables.
+                tables = inspect(connection).get_table_names()
+                on_server = sqlite_path(reader.url) is None
+                if "alembic_version" not in tables and (on_server or not tables):
+                    raise NoStore(NO_STUDIES.format(place=place(reader.url)))
+                connection.execute(text("select version_num from alembic_version"))
+                require_schema(connection, reader.url)
+        finally:
+            reader.dispose()
         return RDBStorage(
             reader.url.render_as_string(hide_password=False),
             engine_kwargs=read_only(reader.url),

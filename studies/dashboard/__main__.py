@@ -9,7 +9,8 @@ from wsgiref.simple_server import make_server
 import typer
 
 from storage.commands import new_app, run_app
-from storage.urls import DEFAULT_STORAGE, artifact_folder
+from storage.errors import place
+from storage.urls import DEFAULT_STORAGE, artifact_folder, parse
 from studies.dashboard.server import Requests, Server, only_reads_from_here
 from studies.display.errors import UsageError
 from studies.display.exit_codes import exit_codes, interruptible
@@ -30,11 +31,13 @@ def dashboard(
         Path | None, typer.Option(help="Folder of the figures, if not the one beside the store.")
     ] = None,
 ) -> None:
-    """Open optuna-dashboard on a store, read-only, also while a run writes it."""
+    """Show all studies of a store and optuna-dashboard, read-only, also while a run writes it."""
     with exit_codes(), interruptible():
         server = make(storage, port, artifact_dir or artifact_folder(storage))
         with server:
-            print(f"Dashboard:  http://{HOST}:{server.server_port}/dashboard", flush=True)
+            print(f"Dashboard:  http://{HOST}:{server.server_port}", flush=True)
+            if server.is_waiting:
+                print(f"There is no store at {place(parse(storage))} yet: it waits for one.")
             print("It is read-only. Ctrl-C ends it.", flush=True)
             server.serve_forever()
 
@@ -42,23 +45,23 @@ def dashboard(
 def make(storage: str, port: int, artifacts: Path) -> Server:
     """Listen on loopback for requests to the dashboard of a store, with figures from `artifacts`.
 
-    Raises `BadStoreURL`, `StoreError` where the store cannot be read, and `UsageError` where the
-    port cannot be had.
+    Waits for the store where there is none yet. Raises `BadStoreURL`, `StoreError` where the store
+    cannot be read, or none be made, and `UsageError` where the port cannot be had.
     """
     # Loading Optuna takes a second, so wrong usage is told before.
-    from optuna.artifacts import FileSystemArtifactStore
-    from optuna_dashboard import wsgi
-
-    from storage.store import open_viewer
+    from studies.dashboard.pages import Pages
 
     # It prints a traceback for every question that makes no sense.
     logging.getLogger("optuna_dashboard").setLevel(logging.CRITICAL)
-    pages = wsgi(open_viewer(storage), artifact_store=FileSystemArtifactStore(artifacts))
+    pages = Pages(storage, artifacts)
+    is_waiting = pages.is_waiting()
     try:
-        return make_server(HOST, port, only_reads_from_here(pages), Server, Requests)
+        server = make_server(HOST, port, only_reads_from_here(pages), Server, Requests)
     except OSError as error:
         reason = "in use" if error.errno == errno.EADDRINUSE else f"not free ({error.strerror})"
         raise UsageError(f"port {port} is {reason}: give another with --port") from error
+    server.is_waiting = is_waiting
+    return server
 
 
 if __name__ == "__main__":

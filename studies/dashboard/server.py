@@ -52,6 +52,8 @@ class Server(ThreadingMixIn, WSGIServer):
     """Answers each request in a thread of its own, and prints nothing about it."""
 
     daemon_threads = True
+    is_waiting = False
+    """Whether there was no store yet when it began to listen."""
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Forget a client that is gone, too slow, or sends what is no request."""

@@ -57,7 +57,7 @@ def test_the_script_is_the_module(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("best --storage sqlite:///missing.db", 4, "no store at"),
         ("report --storage sqlite:///missing.db", 4, "no store at"),
-        ("dashboard --storage sqlite:///missing.db", 4, "no store at"),
+        ("dashboard --storage mysql://host/database", 2, "no store can be kept in mysql"),
         ("run MLPP", 2, "no model is called 'MLPP': did you mean MLP?"),
         ("run --define missing.py all", 2, "no file missing.py"),
         ("export trainings.txt", 2, "ends in neither"),

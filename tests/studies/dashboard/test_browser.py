@@ -68,7 +68,7 @@ def address(folder: Path, writing: object) -> Iterator[str]:
     command = [sys.executable, "-m", "studies.dashboard", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        yield server.stdout.readline().split()[-1].removesuffix("/dashboard")
+        yield server.stdout.readline().split()[-1]
         server.send_signal(signal.SIGINT)
         assert server.wait(60) == 130
 
@@ -99,7 +99,7 @@ def page(browser: Any) -> Iterator[Page]:
 
 
 def test_the_list_has_every_study_as_it_runs(page: Page, address: str) -> None:
-    page.goto(address)
+    page.goto(f"{address}/dashboard")
     for name in ("short/SiameseMLP/lr-batch", "short/SiameseMLP/rerun", "long/AuxsiameseCNN"):
         page.get_by_text(name).first.wait_for()
     page.screenshot(path=SCREENSHOTS / "studies.png")

@@ -39,13 +39,6 @@ def test_a_port_in_use_is_bad_usage(url: str) -> None:
     assert error == f"error: port {port} is in use: give another with --port\n"
 
 
-def test_without_a_store_there_is_nothing_to_show(tmp_path: Path) -> None:
-    code, error = end("--storage", f"sqlite:///{tmp_path / 'my.db'}")
-    assert code == 4
-    assert "no store at" in error
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_what_is_no_store_is_bad_usage() -> None:
     code, error = end("--storage", "mysql://host/database")
     assert code == 2
