@@ -17,7 +17,8 @@ from studies.report.choice import model_runs
 from studies.report.trainings import csv_of
 from studies.search.chain import open_study
 from studies.search.driver import Driver
-from studies.search.plan import PATIENCE, UNKNOWN, Durations, StudyPlan, plan
+from studies.search.durations import PATIENCE, UNKNOWN, Durations
+from studies.search.plan import StudyPlan, plan
 from tests.support.runs import DATA, Runs
 from tests.support.standin import StandIn, narrow
 
