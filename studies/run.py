@@ -100,7 +100,9 @@ def run(
         failed = run_models(chosen, names, settings, Console())
     except OutOfTime as late:
         left, failed = late.left, late.failed
-    show_results(storage, chosen.name, names, artifact_dir, settings.storage)
+        names = [name for name in names if name in late.begun]
+    if names:
+        show_results(storage, chosen.name, names, artifact_dir, settings.storage)
     for sentence in failed:
         print(f"failed: {sentence}", file=sys.stderr)
     if left:

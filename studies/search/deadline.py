@@ -14,10 +14,10 @@ MOST = timedelta(days=366)
 class OutOfTime(Exception):
     """A deadline came before all was done: what is left, and what failed, in sentences."""
 
-    def __init__(self, left: list[str], failed: list[str]) -> None:
-        """Take the sentences."""
+    def __init__(self, left: list[str], failed: list[str], begun: list[str]) -> None:
+        """Take the sentences, and the models of which the store has a study."""
         super().__init__("\n".join(left))
-        self.left, self.failed = left, failed
+        self.left, self.failed, self.begun = left, failed, begun
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from studies.experiment.definition import Experiment
 from studies.search.speed import Point, Probe, Speed, keep
+from studies.workers import disturbance
 from studies.workers.cluster import Cluster
 from studies.workers.job import Job
 from studies.workers.measured import Measured, measured
@@ -17,6 +18,9 @@ PATIENCE = 20.0
 
 STARTS = 60.0
 """Seconds in which all workers start, if they do."""
+
+OTHERS = 0.2
+"""Share of the processors that other programs may take of what is kept."""
 
 LONG = 5.0
 """Seconds of a training beyond which no other of its model is measured."""
@@ -31,12 +35,14 @@ def measure(
 ) -> dict[str, Speed]:
     """Measure some seconds of each model on the workers of this machine, and keep it.
 
-    A model of which a training fails or takes long is left out.
+    A model of which a training fails or takes long is left out. What was measured while other
+    programs took much of the processors is not kept.
     """
     before = time.monotonic()
     while not cluster.is_complete and time.monotonic() - before < STARTS:
         time.sleep(0.05)
     start = time.monotonic() - before
+    quiet = disturbance.read()
     probes = {model: Probe(experiment, model) for model in models}
     search: dict[str, list[Point]] = {model: [] for model in models}
     rerun: dict[str, list[Point]] = {model: [] for model in models}
@@ -60,7 +66,8 @@ def measure(
         for model in models
         if search[model] or rerun[model]
     }
-    for model, speed in speeds.items():
+    others = disturbance.share_of_others(quiet, disturbance.read())
+    for model, speed in speeds.items() if (others or 0.0) < OTHERS else ():
         keep(probes[model].file(data_sha256, workers), speed)
     return speeds
 

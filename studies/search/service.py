@@ -110,9 +110,12 @@ def run_models(
                 board.finish()
             if driver.is_out_of_time:
                 forecast.look_again()
+                stored = {study.study_name for study in store.optuna.get_all_studies()}
             backup(settings.storage)
     if driver.is_out_of_time:
-        raise OutOfTime(left_over(forecast), driver.failed)
+        begun = {name.rpartition("/")[0] for name in stored}
+        names = [model for model in models if f"{experiment.name}/{model}" in begun]
+        raise OutOfTime(left_over(forecast), driver.failed, names)
     return driver.failed
 
 
