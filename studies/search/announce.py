@@ -105,9 +105,12 @@ def planned(forecast: Forecast) -> Iterator[str]:
         yield f"Times: {source}; searches on {workers}, reruns one after the other{start}."
     unknown = [model for model in forecast.models if forecast.seconds(model) is None]
     if unknown:
+        reason = "no training of them is recorded"
+        if forecast.cluster.is_local:
+            reason = "their trainings take long, or fail"
         yield (
-            f"Not known yet: the time of {listed(unknown)}. A training of it takes long, or it "
-            "fails: a run tells after its first trainings."
+            f"Not known yet is the time of {listed(unknown)}, as {reason}: a run tells after its "
+            "first trainings."
         )
     if experiment.racing and any(p.study.is_race and p.left for p in forecast.plans):
         yield "Racing gives cells up as it goes: the trainings and times are at least, and at most."
