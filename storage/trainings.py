@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -97,24 +97,41 @@ def training_runs(engine: Engine) -> list[TrainingRun]:
         return [_training_run(row, columns) for row in rows]
 
 
-def mean_seconds(
-    engine: Engine,
-) -> list[tuple[str, dict[str, Value], dict[str, Value], float]]:
-    """Return model, parameters, settings and mean wall time in seconds of finished trainings.
+class MeanSeconds(NamedTuple):
+    """How long finished trainings took that differ in nothing but their seeds."""
+
+    model: str
+    parameters: dict[str, Value]
+    settings: dict[str, Value]
+    threads: int | None
+    processor: str | None
+    seconds: float
+    """Wall time, the mean."""
+
+
+def mean_seconds(engine: Engine) -> list[MeanSeconds]:
+    """Return how long finished trainings took, also of a store that nobody may write.
 
     Raises `StoreError`.
     """
     with explained(engine.url), engine.connect() as connection:
         columns = read_columns(connection)
         parameters, settings = columns["parameter"], columns["setting"]
-        key = _quoted(dict.fromkeys(["model", *parameters, *settings]))
-        statement = f"""select {key}, avg(train_seconds) as seconds_of_training
-            from training_runs where status = 'ok' group by {key}"""
+        there = {column["name"] for column in inspect(connection).get_columns("training_runs")}
+        # A store of before may lack it, and a reader cannot add it.
+        processor = "processor" if "processor" in there else "null"
+        key = _quoted(dict.fromkeys(["model", *parameters, *settings, "threads"]))
+        group = f"{key}, processor" if processor in there else key
+        statement = f"""select {key}, {processor} as of_processor,
+            avg(train_seconds) as seconds_of_training
+            from training_runs where status = 'ok' group by {group}"""
         return [
-            (
+            MeanSeconds(
                 row["model"],
                 typed_values(parameters, row),
                 typed_values(settings, row),
+                row["threads"],
+                row["of_processor"],
                 row["seconds_of_training"],
             )
             for row in connection.execute(text(statement)).mappings()

@@ -149,6 +149,10 @@ class PairTraining(Training):
         """Return what a training takes: all see the same pairs, some in more steps."""
         return 1 + 16 / int(parameters["batch_size"])
 
+    def shortened(self) -> tuple[Training, float]:
+        """Return the same for one epoch."""
+        return replace(self, epochs=1), self.epochs
+
     def settings(self, parameters: Parameters) -> Mapping[str, int | str | None]:
         """Return epochs and what the auxiliary loss is made of, where it has a weight."""
         auxiliary = self.auxiliary if parameters.get("alpha") else None

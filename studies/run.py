@@ -17,12 +17,14 @@ from storage.commands import new_app, with_version
 from storage.output import output
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
-from studies.display.exit_codes import FAILED, exit_codes, interruptible, leaving
+from studies.display.exit_codes import FAILED, OUT_OF_TIME, exit_codes, interruptible, leaving
 from studies.display.table import show_results
 from studies.display.words import did_you_mean, without_password
 from studies.experiment.file import load
 from studies.experiment.options import BARE, Definition, Option, options_of, resolve
 from studies.paper import experiment as paper
+from studies.search.deadline import OutOfTime, deadline
+from studies.search.provenance import this_command
 
 ALL = "all"
 
@@ -54,6 +56,17 @@ def run(
     priority: Annotated[
         int, typer.Option(help="Of runs on one cluster, the one with the highest goes first.")
     ] = 0,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only print what a run would do, and how long it takes.")
+    ] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="End by then: HH:MM, or a date and time in ISO format."),
+    ] = None,
+    for_: Annotated[
+        str | None,
+        typer.Option("--for", metavar="SPAN", help="End after so long: 90m, 1h30m, 45s."),
+    ] = None,
     artifact_dir: Annotated[
         Path | None, typer.Option(help="Folder of the figures, if not one beside the store.")
     ] = None,
@@ -72,18 +85,32 @@ def run(
         grids[name] = [_value(word) for word in values.split(",") if word]
     chosen = resolve(definition, options, experiment, grids)
     names = models_of(models, list(chosen.models))
+    ends = deadline(until, for_)
+    if plan and ends is not None:
+        raise UsageError("--plan runs nothing: leave out --until and --for")
     # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
     from studies.search.edge_winners import edge_sentences
-    from studies.search.service import Settings, run_models
+    from studies.search.service import Settings, run_models, show_plan
 
-    settings = Settings(storage, workers, cluster, priority, artifact_dir)
-    failed = run_models(chosen, names, settings, Console())
-    edges = edge_sentences(chosen, names, settings.storage)
-    show_results(storage, chosen.name, names, artifact_dir, settings.storage, edges)
+    settings = Settings(storage, workers, cluster, priority, artifact_dir, ends)
+    if plan:
+        show_plan(chosen, names, settings, Console())
+        return
+    left: list[str] = []
+    try:
+        failed = run_models(chosen, names, settings, Console())
+    except OutOfTime as late:
+        left, failed = late.left, late.failed
+        names = [name for name in names if name in late.begun]
+    if names:
+        edges = edge_sentences(chosen, names, settings.storage)
+        show_results(storage, chosen.name, names, artifact_dir, settings.storage, edges)
     for sentence in failed:
         print(f"failed: {sentence}", file=sys.stderr)
-    if failed:
-        raise typer.Exit(FAILED)
+    if left:
+        print(*left, f"The same command goes on: {this_command()}", sep="\n")
+    if left or failed:
+        raise typer.Exit(OUT_OF_TIME if left else FAILED)
 
 
 class _Command(TyperCommand):

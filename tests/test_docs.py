@@ -60,7 +60,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def trains_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run command reads its arguments and resolves its experiment, and that is all."""
     service = SimpleNamespace(
-        Settings=lambda storage, *_: SimpleNamespace(storage=storage), run_models=lambda *_: []
+        Settings=lambda storage, *_: SimpleNamespace(storage=storage),
+        run_models=lambda *_: [],
+        show_plan=lambda *_: None,
     )
     monkeypatch.setitem(sys.modules, "studies.search.service", service)
     monkeypatch.setattr(run, "show_results", lambda *_: None)

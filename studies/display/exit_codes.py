@@ -15,7 +15,10 @@ from storage.commands import SENTENCES, exit_codes
 from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-__all__ = ["FAILED", "exit_codes", "interruptible", "leaving"]
+__all__ = ["FAILED", "OUT_OF_TIME", "exit_codes", "interruptible", "leaving"]
+
+OUT_OF_TIME = 5
+"""Exit code of a run whose deadline came before all was done."""
 
 SIGNALLED = tuple(128 + number for number in SENTENCES)
 """Exit codes of a command that a signal ended."""

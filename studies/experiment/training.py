@@ -64,6 +64,13 @@ class Training:
         """Return the time that a training takes, in any unit: what longer ones are told by."""
         return 1.0
 
+    def shortened(self) -> tuple["Training", float] | None:
+        """Return a training that is short enough to be measured before a run, None for none.
+
+        The number says how many times as long as its `train_seconds` those of this one are.
+        """
+        return None
+
     def settings(self, parameters: Parameters) -> Mapping[str, Value | None]:
         """Return what else decides a training, as columns of `training_runs`."""
         return {}

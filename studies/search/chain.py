@@ -35,7 +35,8 @@ def run_chains(driver: Driver, experiment: Experiment, models: Sequence[str]) ->
     them. Raises StoreError where a study is deleted meanwhile.
     """
     with undeleted(driver.store) as used:
-        driver.run(_rounds(driver, experiment, model, used) for model in models)
+        first_jobs = [driver.first_jobs.get(model) for model in models]
+        driver.run((_rounds(driver, experiment, model, used) for model in models), first_jobs)
 
 
 def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str]) -> Iterator[Round]:

@@ -8,9 +8,10 @@ from typing import Any
 from distributed import Future
 
 from storage.hosts import HostLocks
-from studies.search.plan import Durations
+from studies.search.deadline import Deadline
+from studies.search.durations import Durations
 from studies.search.reruns import Reruns
-from studies.search.rounds import Chain, Work
+from studies.search.rounds import Chain, Round, Work
 from studies.workers.cluster import Cluster
 from studies.workers.job import Failed, Report, attempt
 
@@ -36,11 +37,15 @@ class Dispatch:
     chains: Sequence[Chain]
     before_rerun: Callable[[], None]
     """Called before a rerun is sent: nothing else of this driver may disturb it."""
+    deadline: Deadline | None = None
+    """Nothing is sent that cannot end by then, and the models go one after the other."""
     in_flight: dict[Future[Any], tuple[Work, str]] = field(default_factory=dict)
     """Jobs that were sent, each with its host."""
     _unsent: list[Work] = field(default_factory=list)
     """Jobs that no host had room for, or that did not reach a worker that trains."""
     _suspects: deque[Work] = field(default_factory=deque)
+    _late: set[Round] = field(default_factory=set)
+    """Rounds with a job that was too long for the time that was left."""
 
     def __post_init__(self) -> None:
         self._reruns = Reruns(self.chains, self.locks)
@@ -63,6 +68,7 @@ class Dispatch:
 
     def fill(self) -> bool:
         """Send jobs while there is room for them; return whether any is in flight or left."""
+        self._drop_late()
         if self._suspects or any(work.deaths for work, _ in self.in_flight.values()):
             if not self.in_flight:
                 self._send_suspect()
@@ -74,7 +80,47 @@ class Dispatch:
         self._send_reruns()
         if self.in_flight or self._unsent:
             return True
-        return any(chain.proceeds() for chain in self.chains)
+        return any(chain.proceeds() for chain in self._open())
+
+    def _open(self) -> Sequence[Chain]:
+        """Return the chains that may go on: with a deadline, whole models first."""
+        if self.deadline is None:
+            return self.chains
+        chains: list[Chain] = []
+        for chain in self.chains:
+            is_due = not chain.has_ended and chain.round not in self._late
+            if not is_due or not self.deadline.fits(self._next_seconds(chain)):
+                continue
+            chains.append(chain)
+            if not any(chain.searches for chain in chains) and len(self.cluster.hosts()) == 1:
+                # Its reruns have the host for themselves, before others search there.
+                break
+        return chains
+
+    def _next_seconds(self, chain: Chain) -> float | None:
+        """Return the seconds of what a chain begins next, None where it is not known yet."""
+        if chain.round is None:
+            return chain.first_job
+        if chain.reruns_left:
+            study = chain.round.study
+            return self.durations.of(study.model, study.cells()[0].parameters, is_timed=True)
+        return None
+
+    def _is_late(self, work: Work) -> bool:
+        """Return whether there is a deadline by which a job cannot end."""
+        if self.deadline is None:
+            return False
+        seconds = self._seconds(work)
+        if seconds is not None and seconds < SHORT and not work.is_rerun:
+            # It may wait for another one on its worker.
+            seconds *= 2
+        return not self.deadline.fits(seconds)
+
+    def _drop_late(self) -> None:
+        late = [work for work in (*self._unsent, *self._suspects) if self._is_late(work)]
+        for work in late:
+            self._late.add(work.round)
+            (self._unsent if work in self._unsent else self._suspects).remove(work)
 
     def _send_suspect(self) -> None:
         work = self._suspects[0]
@@ -89,6 +135,9 @@ class Dispatch:
 
     def _send_searches(self) -> None:
         while (work := self._next_search()) is not None:
+            if self._is_late(work):
+                self._late.add(work.round)
+                continue
             host = self._host_for(work)
             if host is None:
                 self._unsent.insert(0, work)
@@ -100,14 +149,18 @@ class Dispatch:
             if not work.is_rerun:
                 self._unsent.remove(work)
                 return work
-        works = (chain.next_search() for chain in self.chains)
+        works = (chain.next_search() for chain in self._open())
         return next((work for work in works if work is not None), None)
+
+    def _seconds(self, work: Work) -> float | None:
+        job = work.job
+        seconds = self.durations.of(job.model, job.parameters, work.is_rerun)
+        return None if seconds is None else seconds * len(job.seeds)
 
     def _host_for(self, work: Work) -> str | None:
         """Return the host with the most room for a job of a search."""
-        job = work.job
-        seconds = self.durations.of(job.model, job.parameters)
-        is_short = seconds is None or seconds * len(job.seeds) < SHORT
+        seconds = self._seconds(work)
+        is_short = seconds is None or seconds < SHORT
         hosts = sorted(self.cluster.hosts(), key=lambda host: self._load[host.name] / host.threads)
         for host in hosts:
             most = (2 if is_short else 1) * host.threads
@@ -118,6 +171,8 @@ class Dispatch:
 
     def _send_reruns(self) -> None:
         again = [work for work in self._unsent if work.is_rerun]
+        if self.deadline is not None:
+            self._reruns.chains, self._reruns.take_turns = self._open(), False
         if not again and not self._reruns.are_left:
             return
         searches_wait = len(again) < len(self._unsent)

@@ -6,6 +6,7 @@ run that is killed at any instant repeats no more than the trainings in flight.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from optuna import Study
 
@@ -18,10 +19,12 @@ from studies.dashboard.notes import Board
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
+from studies.search.deadline import Deadline
 from studies.search.dispatch import Dispatch
+from studies.search.durations import Durations
 from studies.search.grid_sampler import Grid, completed, fail_unfinished
 from studies.search.jobs import cut_into_jobs, groups_in_a_job
-from studies.search.plan import Durations, study_plan
+from studies.search.plan import study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
 from studies.search.record import runs_by_seed
@@ -48,18 +51,33 @@ class Driver:
     """What people watch."""
     weights: RerunWeights | None = None
     """Keeps what reruns learned."""
+    deadline: Deadline | None = None
+    """When to begin nothing more that cannot end by then."""
+    first_jobs: Mapping[str, float | None] = field(default_factory=dict)
+    """Seconds of the first job of each model, as far as they are known."""
+    is_out_of_time: bool = False
+    """Whether something is left to train as the deadline came."""
     _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
     """Other cells that need a training that was asked for, by its fingerprint."""
 
-    def run(self, chains: Iterable[Iterator[Round]]) -> None:
+    def run(
+        self, chains: Iterable[Iterator[Round]], first_jobs: Sequence[float | None] = ()
+    ) -> None:
         """Complete every cell of the studies of chains, but those whose trainings fail.
 
+        With a deadline it ends by then, as far as is known; `first_jobs` are the seconds of the
+        first job of each chain.
         Raises StoreError, and ClusterLost where the scheduler is gone. However it ends, what was
         recorded stays, and the next run goes on.
         """
-        of_models = [Chain(rounds) for rounds in chains]
+        of_models = [Chain(*both) for both in zip_longest(chains, first_jobs)]
         dispatch = Dispatch(
-            self.cluster, self.durations, self.lock.hosts, of_models, self._before_rerun
+            self.cluster,
+            self.durations,
+            self.lock.hosts,
+            of_models,
+            self._before_rerun,
+            self.deadline,
         )
         try:
             while dispatch.fill():
@@ -71,13 +89,19 @@ class Driver:
                     self.board.show_drawn()
                     for round in rounds:
                         self.board.refresh(round.study, round.optuna)
+            if self.deadline is not None and not all(chain.has_ended for chain in of_models):
+                self.is_out_of_time = True
+                self._free_cells(of_models)
         except KeyboardInterrupt:
-            self.lock.check()
-            for round in (chain.round for chain in of_models if chain.round is not None):
-                fail_unfinished(round.optuna)
+            self._free_cells(of_models)
             raise
         finally:
             dispatch.close()
+
+    def _free_cells(self, chains: Iterable[Chain]) -> None:
+        self.lock.check()
+        for round in (chain.round for chain in chains if chain.round is not None):
+            fail_unfinished(round.optuna)
 
     def _before_rerun(self) -> None:
         if self.board is not None and self.cluster.is_local:
@@ -179,7 +203,7 @@ class Driver:
                 runs = running.take(job, result, self.data.label)
                 new.append((running, runs))
                 taken = [run.train_seconds for run in runs]
-                self.durations.learn(job.model, job.parameters, *taken)
+                self.durations.learn(job.model, job.parameters, *taken, is_timed=job.is_timed)
                 self._count(running, len(runs))
         self.lock.check()
         if self.weights is not None:

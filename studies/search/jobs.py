@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from studies.search.plan import Durations
+from studies.search.durations import Durations
 from studies.search.trial import RunningTrial
 from studies.workers.job import ALL_CORES, Job
 

@@ -1,75 +1,19 @@
 """Plan a run before it begins: trainings to run, trainings recorded, time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from sqlalchemy import Engine
 
 from storage.queries import grid_cells
-from storage.trainings import mean_seconds, recorded
+from storage.trainings import recorded
+from studies.experiment.checks import FIRST_REPEATS
 from studies.experiment.definition import Experiment
-from studies.experiment.study import GridStudy, chain, grid_study
-from studies.experiment.training import FunctionTraining, Parameters
+from studies.experiment.study import Cell, GridStudy, chain, grid_study
+from studies.experiment.training import Parameters
+from studies.search.durations import Durations
 from studies.search.record import can_rank
 from studies.search.stage import stage_studies, winner
-
-PATIENCE = 600.0
-"""Seconds that a training may take beyond a hundred times what is expected."""
-
-UNKNOWN = 6 * 3600.0
-"""Seconds that a training may take of which nobody knows how long it takes."""
-
-
-class Durations:
-    """How long trainings take, learned from those recorded; nothing is known of a new model."""
-
-    def __init__(self, engine: Engine, experiment: Experiment, workers: int) -> None:
-        """Read what the store knows."""
-        self._experiment, self._workers = experiment, workers
-        known: dict[str, list[float]] = {}
-        for model, parameters, settings, seconds in mean_seconds(engine):
-            if model in experiment.models:
-                training = experiment.training(model)
-                wanted = {k: v for k, v in training.settings(parameters).items() if v is not None}
-                if wanted.items() <= {k: v for k, v in settings.items() if v is not None}.items():
-                    known.setdefault(model, []).append(seconds / training.cost(parameters))
-        self._unit = {model: fmean(units) for model, units in known.items()}
-        self._recent = {model: max(units) for model, units in known.items()}
-
-    def learn(self, model: str, parameters: Parameters, *seconds: float) -> None:
-        """Take note of trainings: of the first of a model, and of its latest ones."""
-        cost = self._experiment.training(model).cost(parameters)
-        self._unit.setdefault(model, seconds[0] / cost)
-        now = max(seconds) / cost
-        before = self._recent.get(model, now)
-        # Up at once, as other parameters may take longer; down by and by after a hiccup.
-        self._recent[model] = max(now, before + 0.2 * (now - before))
-
-    def of(self, model: str, parameters: Parameters) -> float | None:
-        """Return the seconds of one training, None while none of its model is recorded."""
-        unit = self._unit.get(model)
-        return None if unit is None else unit * self._experiment.training(model).cost(parameters)
-
-    def recent(self, model: str, parameters: Parameters) -> float | None:
-        """Return the seconds of one training by the longest of the latest; None while unknown."""
-        unit = self._recent.get(model)
-        return None if unit is None else unit * self._experiment.training(model).cost(parameters)
-
-    def adds(self, study: GridStudy, parameters: Parameters) -> float | None:
-        """Return the seconds that a training adds to a run: reruns go one after the other."""
-        seconds = self.of(study.model, parameters)
-        return None if seconds is None else seconds / (1 if study.is_rerun else self._workers)
-
-    def deadline(self, model: str, parameters: Parameters, trainings: int) -> float:
-        """Return the seconds after which a job is taken for one that hangs."""
-        if self._experiment.deadline is not None:
-            return self._experiment.deadline
-        seconds = self.of(model, parameters)
-        # Of a function nobody knows by how much other parameters make it longer.
-        if seconds is None or isinstance(self._experiment.training(model), FunctionTraining):
-            return UNKNOWN
-        return PATIENCE + 100 * seconds * trainings
 
 
 @dataclass(frozen=True)
@@ -79,8 +23,25 @@ class StudyPlan:
     study: GridStudy
     trainings: int
     recorded: int
+    """Those that a study before it trains included, `shared`."""
     seconds: float | None
     """Wall time of those that are not recorded; None where it is not known."""
+    shared: int = 0
+    """Trainings that are not recorded, but that a study before it trains."""
+    sure: int = 0
+    """Trainings left that a race cannot save; without a race, all that are left."""
+    first_job: float | None = None
+    """Seconds of its longest job, which comes first; None where they are not known."""
+
+    @property
+    def left(self) -> int:
+        """Trainings that are neither recorded nor shared."""
+        return self.trainings - self.recorded
+
+    @property
+    def least(self) -> float | None:
+        """The seconds where a race saves as much as it can."""
+        return self.seconds and self.seconds * self.sure / self.left
 
 
 def plan(
@@ -135,22 +96,44 @@ def study_plan(
         given_up = [cell.parameters for cell in shown if cell.state == "PRUNED"]
         cells = [cell for cell in cells if cell.parameters not in given_up]
     missing = [len(cell.seeds) for cell in cells]
+    shared = 0
     if planned is not None:
         hashes = [set(study.fingerprints(cell, data_sha256).values()) for cell in cells]
         wanted = set[str]().union(*hashes)
         stored = recorded(engine, wanted).values()
-        known = planned | {run.fingerprint for run in stored if can_rank(study, run)}
-        missing = [len(of_cell - known) for of_cell in hashes]
+        in_store = {run.fingerprint for run in stored if can_rank(study, run)}
+        missing = [len(of_cell - planned - in_store) for of_cell in hashes]
+        shared = sum(len((of_cell & planned) - in_store) for of_cell in hashes)
         planned |= wanted
     elif _holds_start(study):
         # The winner to come has been trained by then.
-        missing[0] = 0
+        shared, missing[0] = missing[0], 0
     total = sum(len(cell.seeds) for cell in cells)
     seconds: float | None = 0.0
     for count, cell in zip(missing, cells, strict=True):
         of_one = durations.adds(study, cell.parameters) if count else 0.0
         seconds = None if seconds is None or of_one is None else seconds + count * of_one
-    return StudyPlan(study, total, total - sum(missing), seconds)
+    jobs = [_job(study, cell, count, durations) for count, cell in zip(missing, cells, strict=True)]
+    known = [seconds for seconds in jobs if seconds is not None]
+    left = sum(missing)
+    sure = _sure(study, missing) if study.is_race else left
+    return StudyPlan(study, total, total - left, seconds, shared, sure, max(known, default=None))
+
+
+def _job(study: GridStudy, cell: Cell, missing: int, durations: Durations) -> float | None:
+    """Return the seconds of one job of a cell, None where it lacks none, or they are not known."""
+    seconds = durations.of(study.model, cell.parameters, study.is_rerun) if missing else None
+    at_once = study.experiment.training(study.model).seeds_at_once(cell.parameters)
+    return None if seconds is None else seconds * (1 if study.is_rerun else min(at_once, missing))
+
+
+def _sure(study: GridStudy, missing: Sequence[int]) -> int:
+    """Return how many of the missing trainings of each cell a race does in any case."""
+    repeats = study.experiment.repeats
+    optional = max(0, repeats - FIRST_REPEATS)
+    # The first ones of all cells, and all of one leader.
+    sure = sum(max(0, count - optional) for count in missing)
+    return min(sum(missing), sure + (optional if repeats in missing else 0))
 
 
 def _holds_start(study: GridStudy) -> bool:

@@ -63,8 +63,13 @@ def provenance() -> dict[str, Any]:
         | {package: version(package) for package in PACKAGES},
         "machine": f"{platform.machine()} {platform.system()} {platform.node()}",
         "git_commit": _git_commit(),
-        "command": shlex.join(map(without_password, ["python", *sys.orig_argv[1:]])),
+        "command": this_command(),
     }
+
+
+def this_command() -> str:
+    """Return the command of this process, without passwords."""
+    return shlex.join(map(without_password, ["python", *sys.orig_argv[1:]]))
 
 
 @cache

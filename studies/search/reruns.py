@@ -22,6 +22,8 @@ class Reruns:
     locks: HostLocks
     kept: set[str] = field(default_factory=set)
     """Names of the hosts to which no search is sent."""
+    take_turns: bool = True
+    """Whether the models take turns; otherwise the first one goes first."""
     _sent: dict[Chain, Counter[str]] = field(default_factory=dict)
 
     @property
@@ -63,12 +65,12 @@ class Reruns:
         self.kept = kept | occupied
 
     def next_work(self, host: str, hosts: Sequence[Host]) -> Work | None:
-        """Return the next rerun for a host: the models take turns, seed by seed."""
+        """Return the next rerun for a host: the models take turns, seed by seed, or do not."""
         alike = self._alike(hosts)
         may = [chain for chain in self.chains if self._may_take(chain, host, alike)]
         if not may:
             return None
-        chain = max(may, key=lambda chain: chain.reruns_left)
+        chain = max(may, key=lambda chain: chain.reruns_left) if self.take_turns else may[0]
         work = chain.next_rerun()
         if work is not None:
             self._sent.setdefault(chain, Counter())[host] += 1

@@ -51,8 +51,10 @@ class Work:
 class Chain:
     """The rounds of a model's studies; each begins when the one before it is complete."""
 
-    def __init__(self, rounds: Iterator[Round]) -> None:
+    def __init__(self, rounds: Iterator[Round], first_job: float | None = None) -> None:
         self._rounds = rounds
+        self.first_job = first_job
+        """Seconds that its first job takes, as far as they are known before it begins."""
         self.round: Round | None = None
         """The round in progress; None before the first one and after the last."""
         self.has_ended = False

@@ -3,8 +3,10 @@
 import hashlib
 import pickle
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import optuna
@@ -12,20 +14,22 @@ from rich.console import Console
 
 from storage.backup import backup
 from storage.lock import store_lock
-from storage.store import open_store
+from storage.store import Store, open_store, open_viewer
 from storage.trainings import declare
 from storage.urls import DEFAULT_STORAGE, absolute, artifact_folder, is_new
 from studies.dashboard.notes import Board
 from studies.display.errors import UsageError
 from studies.display.progress import Progress
-from studies.display.words import duration
 from studies.experiment.definition import Experiment
+from studies.search.announce import announced, left_over, planned, promised
 from studies.search.chain import run_chains
+from studies.search.deadline import Deadline, OutOfTime
 from studies.search.driver import Driver
-from studies.search.plan import Durations, StudyPlan, plan
+from studies.search.forecast import Forecast
 from studies.search.protocol import check_protocol
 from studies.search.provenance import Data
 from studies.search.rerun_weights import RerunWeights
+from studies.search.speed import with_short_forms
 from studies.workers.cluster import Cluster
 from studies.workers.connection import check_address
 from studies.workers.job import cores
@@ -45,6 +49,8 @@ class Settings:
     """Of the runs that share a cluster, the one with the highest goes first."""
     artifact_dir: Path | None = None
     """Folder of the figures; beside the store where None."""
+    deadline: Deadline | None = None
+    """Until when it runs; None: until all is done."""
 
     def __post_init__(self) -> None:
         # Once: what an experiment calls may change the current folder.
@@ -74,13 +80,11 @@ def run_models(
     """
     # Optuna tells of each study and trial that it makes: the progress display does.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    content, data = _load(experiment)
+    content, data = load_data(experiment)
     names = [f"{experiment.name}/{model}" for model in models]
-    workers = settings.workers or cores()
-    trainings = {model: experiment.training(model) for model in experiment.models}
     with (
         store_lock(settings.storage, names) as lock,
-        Cluster(settings.cluster, workers, trainings, content, settings.priority) as cluster,
+        cluster_of(experiment, content, settings) as cluster,
     ):
         if settings.cluster is not None and is_new(settings.storage):
             # First, so that an address where nobody answers leaves no store behind.
@@ -88,24 +92,71 @@ def run_models(
         with open_store(settings.storage, lock) as store:
             check_protocol(store, experiment, data)
             declare(store.engine, experiment.grid, experiment.objective)
-            durations = Durations(store.engine, experiment, workers)
-            plans = plan(store.engine, experiment, models, data.sha256, durations)
-            _announce(console, experiment, plans)
-            expected = {of_study.study.study_name: of_study.seconds for of_study in plans}
+            forecast = Forecast(store.engine, experiment, models, data.sha256, cluster)
+            forecast.measure_short(console)
+            console.print(announced(forecast), soft_wrap=not console.is_terminal, highlight=False)
+            deadline = settings.deadline if forecast.left else None
+            if deadline is not None:
+                models = forecast.in_time_first(deadline)
+                console.print(promised(forecast, deadline), soft_wrap=True, highlight=False)
             folder = settings.artifact_dir or artifact_folder(settings.storage)
+            expected = {of_study.study.study_name: of_study.seconds for of_study in forecast.plans}
             with Board(store, folder) as board, Progress(console, expected) as progress:
                 driver = Driver(
-                    store, lock, cluster, data, progress, durations,
+                    store, lock, cluster, data, progress, forecast.durations,
                     board=board, weights=RerunWeights(folder),
+                    deadline=deadline, first_jobs=forecast.first_jobs,
                 )  # fmt: skip
                 run_chains(driver, experiment, models)
                 lock.check()
                 board.finish()
+            if driver.is_out_of_time:
+                forecast.look_again()
+                stored = {study.study_name for study in store.optuna.get_all_studies()}
             backup(settings.storage)
+    if driver.is_out_of_time:
+        begun = {name.rpartition("/")[0] for name in stored}
+        names = [model for model in models if f"{experiment.name}/{model}" in begun]
+        raise OutOfTime(left_over(forecast), driver.failed, names)
     return driver.failed
 
 
-def _load(experiment: Experiment) -> tuple[Any, Data]:
+def show_plan(
+    experiment: Experiment, models: Sequence[str], settings: Settings, console: Console
+) -> None:
+    """Print what a run would do, and how long it would take; make no store, and change none.
+
+    Raises what `run_models` raises.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    content, data = load_data(experiment)
+    with ExitStack() as closing:
+        cluster = closing.enter_context(cluster_of(experiment, content, settings))
+        if is_new(settings.storage):
+            # As empty as the one that a run would make.
+            folder = closing.enter_context(TemporaryDirectory())
+            store = closing.enter_context(open_store(f"sqlite:///{folder}/studies.db"))
+            declare(store.engine, experiment.grid, experiment.objective)
+        else:
+            viewer = open_viewer(settings.storage)
+            closing.callback(viewer.engine.dispose)
+            closing.callback(viewer.remove_session)
+            store = Store(settings.storage, viewer)
+            check_protocol(store, experiment, data)
+        forecast = Forecast(store.engine, experiment, models, data.sha256, cluster)
+        forecast.measure(console)
+        for line in planned(forecast):
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def cluster_of(experiment: Experiment, content: Any, settings: Settings) -> Cluster:
+    """Return the workers of a run, which start with the first job."""
+    trainings = with_short_forms(experiment)
+    workers = settings.workers or cores()
+    return Cluster(settings.cluster, workers, trainings, content, settings.priority)
+
+
+def load_data(experiment: Experiment) -> tuple[Any, Data]:
     """Return what all trainings need, and what tells it from other data. Raises UsageError."""
     try:
         content = None if experiment.data is None else experiment.data()
@@ -127,32 +178,3 @@ def _load(experiment: Experiment) -> tuple[Any, Data]:
                 "what loads them a result with an attribute sha256"
             ) from None
     return content, Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)
-
-
-def _announce(console: Console, experiment: Experiment, plans: Sequence[StudyPlan]) -> None:
-    """Print what will be done."""
-    trainings = sum(of_study.trainings for of_study in plans)
-    recorded = sum(of_study.recorded for of_study in plans)
-    models = len({of_study.study.model for of_study in plans})
-    text = (
-        f"Experiment {experiment.name}: {models} model{'s' * (models > 1)}, {len(plans)} studies, "
-        f"{trainings} trainings. "
-    )
-    if recorded == trainings:
-        text += "All of them are recorded: nothing is left to train."
-    else:
-        seconds = [of_study.seconds for of_study in plans if of_study.seconds is not None]
-        time = f"in about {duration(sum(seconds))}"
-        if len(seconds) < len(plans):
-            time = "in a time that is not known yet"
-        text += (
-            f"{recorded} of them are recorded already, or shared by two studies; "
-            f"{trainings - recorded} are left to run, {time}."
-        )
-    further = experiment.extend
-    if further and any(not of_study.study.is_rerun for of_study in plans):
-        studies = f"{further} further studies" if further > 1 else "one further study"
-        text += f" A stage whose winner lies on an edge goes on, in up to {studies}."
-    if experiment.settle and any(not of_study.study.is_rerun for of_study in plans):
-        text += f" Cells that cannot be told from a winner get up to {experiment.settle} repeats."
-    console.print(text, soft_wrap=not console.is_terminal, highlight=False)

@@ -43,7 +43,7 @@ class Cluster:
 
         Of drivers that share a cluster, the jobs of the one with the highest `priority` go first.
         """
-        self._address, self._workers, self._priority = address, workers, priority
+        self._address, self.workers, self._priority = address, workers, priority
         # By value, and all at once, so that what they share is sent once.
         try:
             self._content = cloudpickle.dumps((dict(trainings), data))
@@ -85,7 +85,7 @@ class Cluster:
         if self._address is not None:
             client = connect(self._address)
         else:
-            self._local = LocalWorkers(self._workers)
+            self._local = LocalWorkers(self.workers)
             self._resources.callback(self._local.close)
             client = connect(self._local.cluster)
         self._resources.callback(client.close, timeout=TIMEOUT)
@@ -96,6 +96,12 @@ class Cluster:
     def refused(self) -> dict[str, str]:
         """Workers that do not train, by address, each with the reason."""
         return self._known.refused
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all workers that it was to start are there."""
+        self._count()
+        return len(self._known.threads) >= self.workers
 
     def hosts(self) -> list[Host]:
         """Return the hosts on which jobs can be done; workers may come and go."""
@@ -120,7 +126,7 @@ class Cluster:
         else:
             self._local.look_after(len(present))
             # Those that are starting will soon do their part.
-            self._hosts = [Host(LOOPBACK, self._workers)]
+            self._hosts = [Host(LOOPBACK, self.workers)]
 
     def _ask_workers(self) -> None:
         """Find out which workers do not train, of those that were not asked before."""

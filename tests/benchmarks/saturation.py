@@ -32,7 +32,7 @@ from studies.experiment.study import grid_study
 from studies.experiment.training import Training
 from studies.search.chain import open_study
 from studies.search.driver import Driver
-from studies.search.plan import Durations
+from studies.search.durations import Durations
 from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from tests.faults.dask_processes import scheduler

@@ -27,7 +27,7 @@ from studies.experiment.training import Training
 from studies.paper import experiment
 from studies.search.chain import open_study
 from studies.search.driver import Driver
-from studies.search.plan import Durations
+from studies.search.durations import Durations
 from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from studies.workers.job import cores

@@ -97,7 +97,7 @@ def test_our_own_results_load(name: str, sqlite_url: str) -> None:
         rows = {row["fingerprint"]: row for row in csv.DictReader(file) if not row["rerun_of"]}
     with open_store(sqlite_url) as store:
         runs = recorded(store.engine, rows)
-        assert {tuple(settings) for _, _, settings, _ in mean_seconds(store.engine)} <= {
+        assert {tuple(mean.settings) for mean in mean_seconds(store.engine)} <= {
             ("epochs",), ("epochs", "auxiliary"),
         }  # fmt: skip
     assert len(runs) == len(rows) > 500

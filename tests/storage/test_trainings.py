@@ -137,8 +137,8 @@ def test_mean_seconds_of_finished_trainings(store: Store, run: TrainingRun) -> N
             replace(run, fingerprint="e", train_seconds=9.0, settings={"epochs": 5}),
         ],
     )
-    means = sorted(mean_seconds(store.engine), key=lambda mean: mean[3])
-    assert means == [
+    means = sorted(mean_seconds(store.engine), key=lambda mean: mean.seconds)
+    assert [(*mean[:3], mean.seconds) for mean in means] == [
         ("MLP", run.parameters, {"epochs": 25}, 2.0),
         ("MLP", wide, {"epochs": 25}, 7.0),
         ("MLP", run.parameters, {"epochs": 5}, 9.0),

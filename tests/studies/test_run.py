@@ -105,6 +105,10 @@ def defined(folder: Path, source: str) -> list[str]:
         ("MLP --data mnist --data-dir .", "no file train-images-idx3-ubyte"),
         ("MLP --data mnist", "cannot be downloaded"),
         ("MLP --cluster tcp://127.0.0.1:9 --workers 2", "a cluster has its own"),
+        ("MLP --until soon", "--until soon is no time: give one such as 07:00"),
+        ("MLP --for 90", "--for 90 is no time span: give one such as 90m"),
+        ("MLP --until 07:00 --for 90m", "give one of them"),
+        ("MLP --plan --for 90m", "--plan runs nothing: leave out --until and --for"),
         ("MLP --define missing.py", "no file missing.py: give the Python file"),
         ("MLP --define=missing.py", "no file missing.py: give the Python file"),
         ("MLP --define .", "no file .: give the Python file"),
@@ -298,8 +302,10 @@ def test_the_commands_as_they_are_typed(module: str, tmp_path: Path) -> None:
 
 def test_a_run_says_what_it_does_and_what_came_out(whole: tuple[Terminal, str]) -> None:
     said = whole[1].splitlines()
-    assert said[0].startswith(f"Experiment {NAME}: 1 model, 2 studies, 26 trainings. 0 of them")
-    assert "26 are left to run" in said[0]
+    assert said[0].startswith(f"Experiment {NAME}: 1 model, 2 studies, 26 trainings. 26 are left")
+    # Nothing is recorded to speak of, and no machine's figure stands in for this one's.
+    assert "recorded" not in said[0]
+    assert "26 are left to run, in a time that is not known yet." in said[0]
     assert any("MLP lr-batch 24/24 trainings" in line for line in said)
     assert any("MLP rerun 2/2 trainings" in line for line in said)
     row = next(line for line in said if line.startswith("MLP "))

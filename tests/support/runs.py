@@ -14,7 +14,7 @@ from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
 from studies.search.chain import run_chains
 from studies.search.driver import Driver
-from studies.search.plan import Durations
+from studies.search.durations import Durations
 from studies.search.provenance import Data
 from studies.workers.cluster import Cluster
 from tests.support.standin import StandIn

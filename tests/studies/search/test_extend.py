@@ -25,7 +25,8 @@ from studies.display.errors import UsageError
 from studies.display.table import results
 from studies.report.choice import model_runs
 from studies.search.chain import run_chains
-from studies.search.plan import Durations, plan
+from studies.search.durations import Durations
+from studies.search.plan import plan
 from studies.search.protocol import check_protocol
 from studies.search.service import _announce
 from tests.faults.at_commits import AtOnce
