@@ -15,7 +15,7 @@ from storage.reader import open_reader
 from studies.best import app
 from studies.display.errors import UsageError
 
-MODELS = ["MLP", "SiameseCNN", "AuxResNet"]
+MODELS = ["MLP", "SiameseCNN"]
 SHORT = {"epochs": 1, "reruns": 1, "search": "published"}
 
 

@@ -131,6 +131,9 @@ def test_a_run_that_is_killed_goes_on(
 def test_a_rerun_counts_without_its_weights(
     train: Any, runs: Runs, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # The first store of a process takes the handlers of logs away.
+    with runs.driver(experiment()):
+        logging.getLogger().addHandler(caplog.handler)
     if train == "no folder":
         folder.write_text("a file is in the way")
     with caplog.at_level(logging.WARNING, "studies"):
