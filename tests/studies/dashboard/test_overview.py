@@ -148,6 +148,7 @@ def test_models_are_in_the_order_of_their_experiment_the_last_begun_first(
         ("4194305 " + socket.gethostname(), "3 of 4 cells study"),
         ("", "3 of 4 cells study"),
     ],
+    ids=["held", "killed", "never held"],
 )
 def test_a_trial_runs_while_a_run_holds_the_store(
     store: Store, pages: Pages, url: str, holder: str, said: str

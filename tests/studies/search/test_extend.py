@@ -28,7 +28,6 @@ from studies.search.chain import run_chains
 from studies.search.durations import Durations
 from studies.search.plan import plan
 from studies.search.protocol import check_protocol
-from studies.search.service import _announce
 from tests.faults.at_commits import AtOnce
 from tests.support.runs import DATA, Runs
 
@@ -343,18 +342,3 @@ def test_a_report_takes_a_stage_with_what_lies_beyond(finished: Local) -> None:
     assert run.cells["size"][0].parameters == {"depth": 32, "width": 16}
     assert run.winner.parameters == BEST
     assert sorted(run.search("size").grid["depth"]) == [2, 4, 8, 16, 32, 64]
-
-
-def test_a_run_announces_that_stages_may_go_on(local: Local, capsys: Any) -> None:
-    from rich.console import Console
-
-    with local.driver(NET, AtOnce(NET)) as driver:
-        for experiment in (NET, replace(NET, extend=1), replace(NET, extend=0)):
-            engine = driver.store.engine
-            plans = plan(engine, experiment, ["net"], DATA.sha256, driver.durations)
-            _announce(Console(), experiment, plans)
-    said = capsys.readouterr().out.splitlines()
-    sentence = " A stage whose winner lies on an edge goes on, in up to"
-    assert [sentence in line for line in said] == [True, True, False]
-    assert said[0].endswith(f"{sentence} 4 further studies.")
-    assert said[1].endswith(f"{sentence} one further study.")

@@ -116,6 +116,9 @@ def test_further_studies_are_not_counted(store: Store, standin: StandIn) -> None
     forecast = forecast_of(store, narrow(standin.experiment(extend=2)))
     assert "goes on, in up to 2 further studies" in announced(forecast)
     assert "at least the trainings and times above" in list(planned(forecast))[-1]
+    forecast = forecast_of(store, narrow(standin.experiment(repeats=1, settle=8)))
+    assert "get up to 8 repeats." in announced(forecast)
+    assert "at least the trainings and times above" in list(planned(forecast))[-1]
 
 
 def test_a_run_measures_what_is_short_beside_it(store: Store, standin: StandIn) -> None:
