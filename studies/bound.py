@@ -1,8 +1,11 @@
-"""The packages of this program, bound to the folder in which all of them lie."""
+"""The packages of this program, bound to the folder in which all of them lie, and their cache."""
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
+
+from platformdirs import user_cache_path
 
 FOLDER = Path(__file__).parents[1]
 
@@ -13,3 +16,8 @@ sys.path.insert(0, str(FOLDER))
 for package in PACKAGES:
     import_module(package)
 sys.path.remove(str(FOLDER))
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be made again: `DIGITCMP_CACHE` or the user's."""
+    return Path(os.environ.get("DIGITCMP_CACHE") or user_cache_path("digitcmp"))

@@ -26,9 +26,9 @@ def load(
 ) -> Any:
     """Return what a model's best rerun has learned, or the rerun of a chosen seed.
 
-    The best is the first of those with the best objective. Of the paper's models, this is a
-    `digitcmp.comparer.Comparer`: `load("MLP").compare(first, second)`. Of other experiments, these
-    are the arrays by name, or what `Training.network` makes of them where `define` is the
+    The best is the first of those with the best objective. Of the paper's models, this
+    compares images: `load("MLP").compare(first, second)`. Of other experiments, these are the
+    arrays by name, or what `Training.network` makes of them where `define` is the
     experiment or its file. Raises UsageError, in one sentence, where there are no such weights.
     """
     folder = None if artifact_dir is None else Path(artifact_dir)

@@ -1,5 +1,7 @@
 """Which rerun's weights people get, and the file that holds them."""
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +81,8 @@ def stored_weights(
 
 def save_weights(path: Path, stored: StoredWeights) -> None:
     """Write weights to a file, whole or not at all, and say whose they are. Raises `StoreError`."""
+    if path.is_dir():
+        raise unwritable(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)))
     unfinished = path.with_name(path.name + ".tmp")
     try:
         unfinished.write_bytes(stored.path.read_bytes())

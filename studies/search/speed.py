@@ -9,8 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_cache_path
-
+from studies.bound import cache_folder
 from studies.experiment.definition import Experiment
 from studies.experiment.stage import RERUN
 from studies.experiment.study import Cell, chain, grid_study
@@ -119,8 +118,7 @@ class Probe:
             ],
         }
         digest = hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode())
-        folder = Path(os.environ.get("DIGITCMP_CACHE") or user_cache_path("digitcmp"))
-        return folder / "speed" / f"{digest.hexdigest()[:32]}.json"
+        return cache_folder() / "speed" / f"{digest.hexdigest()[:32]}.json"
 
 
 def kept(

@@ -28,6 +28,9 @@ def changed(name: str) -> list[str]:
     if name == "racing":
         # It needs more repeats than the small search has.
         return [option, "--repeats", "5"]
+    if name in ("settle", "margin"):
+        # More repeats than every cell gets, and a margin is one among these.
+        return ["--settle", "3", "--margin", "0.01"]
     return [option, OTHER.get(name) or str(default + 1)]
 
 
