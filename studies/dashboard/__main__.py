@@ -58,9 +58,10 @@ def make(storage: str, port: int, artifacts: Path) -> Server:
     try:
         server = make_server(HOST, port, only_reads_from_here(pages), Server, Requests)
     except OSError as error:
+        pages.close()
         reason = "in use" if error.errno == errno.EADDRINUSE else f"not free ({error.strerror})"
         raise UsageError(f"port {port} is {reason}: give another with --port") from error
-    server.is_waiting = is_waiting
+    server.is_waiting, server.close_store = is_waiting, pages.close
     return server
 
 

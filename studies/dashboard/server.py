@@ -4,7 +4,7 @@ import io
 import json
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from socketserver import ThreadingMixIn
 from threading import Timer
@@ -54,6 +54,14 @@ class Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     is_waiting = False
     """Whether there was no store yet when it began to listen."""
+    close_store: Callable[[], None] | None = None
+    """Called as it is closed."""
+
+    def server_close(self) -> None:
+        """Stop to listen, and close the store."""
+        super().server_close()
+        if self.close_store is not None:
+            self.close_store()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Forget a client that is gone, too slow, or sends what is no request."""
