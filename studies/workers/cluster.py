@@ -221,8 +221,9 @@ class Cluster:
         if isinstance(error, KilledWorker):
             reason = "its worker process died, or passed its deadline"
             return Failed(reason, error.allowed_failures + 1)
-        # As no training raises anything, a worker could not even load the job.
-        return None if self.refused else Failed(f"{type(error).__name__}: {error}")
+        # As no training raises anything, a worker could not even load the job. No reason at all is
+        # given where a scheduler restarted a worker that had been silent for minutes.
+        return None if self.refused or error is None else Failed(f"{type(error).__name__}: {error}")
 
     def cancel(self, futures: list[Future[Any]]) -> None:
         """Forget work that nobody waits for any more; what has begun ends on its own."""

@@ -30,6 +30,8 @@ PATIENCE = 120.0
 CONFIG = {
     # Else Dask closes a worker that is slow to start again.
     "distributed.deploy.lost-worker-timeout": PATIENCE,
+    # Else a run that was stopped for minutes, as by Ctrl-Z, loses its workers when it goes on.
+    "distributed.scheduler.worker-ttl": None,
     # Whatever runs beside a training that is timed disturbs it. By default Dask looks at its own
     # loops every 20 ms and takes samples of its threads every 10.
     "distributed.admin.tick.interval": "1s",

@@ -53,6 +53,14 @@ def test_workers_are_told_of_no_main_module(monkeypatch: pytest.MonkeyPatch) -> 
     assert "init_main_from_path" in spawn.get_preparation_data("SpawnProcess-1")
 
 
+def test_workers_that_were_stopped_for_long_are_kept() -> None:
+    workers = LocalWorkers(1)
+    try:
+        assert workers.cluster.scheduler.worker_ttl is None
+    finally:
+        workers.close()
+
+
 @pytest.mark.slow
 def test_a_script_may_run_a_model_at_its_top_level(tmp_path: Path) -> None:
     """With what it defines, also on a worker that is started again."""
