@@ -1,6 +1,6 @@
 """How often the contenders hold the best cell, and how many there are, on made-up grids.
 
-    python -m tests.benchmarks.certainty [--draws 1000] [--rank-by mean]
+    python -m tests.benchmarks.certainty [--draws 1000] [--rank-by mean] [--settle]
 
 An accuracy is that of its cell, plus the luck of the seed, which all cells share, plus its own. Of
 some trainings the network dies. In each draw of the seeds a winner is chosen, as a search does.
@@ -80,12 +80,50 @@ def coverage(
     return Coverage(held, count, won, float(np.mean(expected)), won_again)
 
 
+LOOKS = (10, 20, 40)
+"""Repeats of the contenders, one look at them after the other, as with `--settle 40`."""
+
+
+def settled(behind: NDArray[np.float64], dead: float, draws: int) -> tuple[float, float, float]:
+    """Return how often the best cell is left after all looks, and wins, and how many are left.
+
+    Stages end early where one cell is left, and never by the margin: it asks for more looks.
+    """
+    random = np.random.default_rng(len(behind))
+    ends = []
+    for _ in range(draws):
+        values = made_up(behind, LOOKS[-1], dead, random)
+        rows = np.arange(len(behind))
+        for repeats in LOOKS:
+            seen = values[rows, :repeats]
+            ranked = np.argsort(-scores(seen, "mean"), kind="stable")
+            rows = rows[ranked[contenders(seen[ranked], len(LOOKS))]]
+            if len(rows) == 1:
+                break
+        ends.append((0 in rows, rows[0] == 0, len(rows)))
+    held, won, left = (float(mean) for mean in np.mean(ends, axis=0))
+    return held, won, left
+
+
+def print_settled(draws: int) -> None:
+    """Print what settling makes of each grid."""
+    table = Table("grid", "best left", "best won", "cells left", box=None)
+    for name, behind in GRIDS.items():
+        held, won, left = settled(behind, 0.005, draws)
+        table.add_row(name, f"{held:.1%}", f"{won:.0%}", f"{left:.1f}")
+    Console(width=100).print(table)
+
+
 def main() -> None:
     """Print a row for each grid."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.certainty")
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--rank-by", default="mean")
+    parser.add_argument("--settle", action="store_true")
     arguments = parser.parse_args()
+    if arguments.settle:
+        print_settled(arguments.draws)
+        return
     titles = ("grid", "repeats", "dead", "best held", "contenders", "best won", "again", "measured")
     table = Table(*titles, box=None)
     cases = [(name, 10, 0.005) for name in GRIDS]
