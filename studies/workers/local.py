@@ -18,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 PER_CORE = 8
 """Workers that one may ask for: more would only fill the memory."""
 
-ATTEMPTS = 3
+ATTEMPTS = 6
 """To start each worker before any has ever stayed alive."""
 
 LEAST_ADDRESSES = 1.5e9

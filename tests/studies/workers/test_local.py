@@ -103,7 +103,7 @@ def test_workers_that_die_as_they_start_end_a_run(monkeypatch: pytest.MonkeyPatc
     cluster = Dying()
     monkeypatch.setattr(local, "_cluster", lambda: cluster)
     started = LocalWorkers(2)
-    with pytest.raises(ClusterLost, match=r"^all of 6 worker processes died as they started"):
+    with pytest.raises(ClusterLost, match=r"^all of 12 worker processes died as they started"):
         for _ in range(10):
             started.look_after(0)
     started.close()
