@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from storage.commands import exit_codes, new_app, run_app
-from storage.errors import BadTrainings, unwritable
+from storage.errors import BadTrainings
+from storage.files import write_whole
 from storage.queries import reruns
 from storage.reader import open_reader
 from storage.trainings import training_runs
@@ -50,14 +51,7 @@ def export(path: Path, url: str = DEFAULT_STORAGE) -> None:
         studies = dict.fromkeys(timed, "unknown") | studies
     finally:
         engine.dispose()
-    unfinished = path.with_name(path.name + ".tmp")
-    try:
-        unfinished.write_bytes(_FORMATS[path.suffix](trainings, studies))
-        unfinished.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, _FORMATS[path.suffix](trainings, studies))
     print(f"{len(trainings)} trainings are in {path}")
 
 

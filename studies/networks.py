@@ -10,9 +10,8 @@ from storage.errors import StoreError
 from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.table import require_known
-from studies.experiment.file import load as load_definition
 from studies.experiment.options import Definition, resolve
-from studies.paper import experiment as paper
+from studies.run import defined
 from studies.weights import stored_weights
 
 
@@ -33,7 +32,7 @@ def load(
     """
     folder = None if artifact_dir is None else Path(artifact_dir)
     stored = stored_weights(model, storage, experiment, seed, folder)
-    definition = load_definition(str(define)) if isinstance(define, str | Path) else define or paper
+    definition = defined(define)
     chosen = resolve(definition, {})
     weights = _read(stored.path)
     if define is not None:

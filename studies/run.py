@@ -213,6 +213,11 @@ def _value(word: str) -> int | float | str:
     return word
 
 
+def defined(define: Definition | str | Path | None) -> Definition:
+    """Return the experiment that is given, or that a file defines, by default the paper's."""
+    return load(str(define)) if isinstance(define, str | Path) else define or paper
+
+
 def chosen_command(words: Sequence[str]) -> Callable[..., Any]:
     """Return the command that words ask for: `--define FILE.py` decides which options it has.
 
@@ -221,7 +226,7 @@ def chosen_command(words: Sequence[str]) -> Callable[..., Any]:
     _require_folder()
     files = [after for word, after in pairwise(words) if word == "--define"]
     files += [word.removeprefix("--define=") for word in words if word.startswith("--define=")]
-    return command(load(files[-1]) if files else paper)
+    return command(defined(files[-1] if files else None))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,10 +13,8 @@ from storage.urls import DEFAULT_STORAGE
 from studies.display.errors import UsageError
 from studies.display.table import results
 from studies.display.words import did_you_mean
-from studies.experiment.file import load
 from studies.experiment.options import Definition, Option, options_of, resolve
-from studies.paper import experiment as paper
-from studies.run import ALL, models_of
+from studies.run import ALL, defined, models_of
 
 _KINDS = {
     "storage": str, "experiment": str | None, "workers": int | None, "cluster": str | None,
@@ -52,7 +50,7 @@ def run_models(
     }  # fmt: skip
     for name, value in given.items():
         Option(_KINDS[name], None, "").require(name, value)
-    definition = load(str(define)) if isinstance(define, str | Path) else define or paper
+    definition = defined(define)
     known = [*options_of(definition), *list(signature(run_models).parameters)[1:-1]]
     for option in options:
         if option not in known:

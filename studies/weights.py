@@ -1,7 +1,5 @@
 """Which rerun's weights people get, and the file that holds them."""
 
-import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +8,13 @@ from sqlalchemy import Engine
 
 from storage.artifacts import artifact_names, weights_id
 from storage.errors import place, unwritable
+from storage.files import write_whole
 from storage.queries import Rerun, reruns, studies
 from storage.reader import open_reader
 from storage.trainings import TrainingRun, recorded
 from storage.urls import DEFAULT_STORAGE, artifact_folder
 from studies.display.errors import UsageError
-from studies.display.table import require_known
+from studies.display.table import require_begun
 from studies.display.words import listed, number_text
 
 
@@ -52,10 +51,7 @@ def stored_weights(
     engine = open_reader(storage)
     try:
         known = studies(engine)
-        asked = [] if experiment is None else [experiment]
-        require_known("experiment", asked, {study.experiment for study in known})
-        begun = {study.model for study in known if not asked or study.experiment == experiment}
-        require_known("model", [model], begun)
+        require_begun(known, experiment, [model])
         done = reruns(engine, experiment, model)
         names = list(dict.fromkeys(rerun.experiment for rerun in done))
         if not names:
@@ -81,16 +77,11 @@ def stored_weights(
 
 def save_weights(path: Path, stored: StoredWeights) -> None:
     """Write weights to a file, whole or not at all, and say whose they are. Raises `StoreError`."""
-    if path.is_dir():
-        raise unwritable(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path)))
-    unfinished = path.with_name(path.name + ".tmp")
     try:
-        unfinished.write_bytes(stored.path.read_bytes())
-        unfinished.replace(path)
+        content = stored.path.read_bytes()
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(path, content)
     print(f"{path} has the weights of {stored}")
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import Engine
 
 from storage.overview import StudyProgress, stage_winners, study_progress
 from storage.queries import GridCell, ModelResult, StudyAttributes, model_results, studies
-
-RERUN = "rerun"
+from studies.experiment.stage import RERUN
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from storage.queries import Certainty, ModelResult, StudyAttributes
-from studies.dashboard.overview import RERUN, Stage
+from studies.dashboard.overview import Stage
 from studies.display.certainty import settling_text, share_text
 from studies.display.words import (
     cell_text,
@@ -14,6 +14,7 @@ from studies.display.words import (
     published_figures,
     value_text,
 )
+from studies.experiment.stage import RERUN
 
 _NUMBERS = ("mean", "deviation", "seconds", "seconds_deviation")
 

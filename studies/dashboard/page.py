@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from studies.dashboard import overview_text
-from studies.dashboard.overview import RERUN, Table
+from studies.dashboard.overview import Table
 from studies.display.certainty import LEGEND
+from studies.experiment.stage import RERUN
 
 _FOLDER = Path(__file__).with_name("templates")
 _STYLE, _SCRIPT = ((_FOLDER / name).read_text("utf-8") for name in ("style.css", "renew.js"))

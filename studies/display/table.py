@@ -12,6 +12,7 @@ from storage.queries import (
     BestParams,
     Certainty,
     ModelResult,
+    StudyAttributes,
     best_params,
     model_results,
     studies,
@@ -106,10 +107,7 @@ def results(
         order[study.experiment] = list(dict.fromkeys(names))
         if "published" in study.attributes:
             published[study.experiment, study.model] = study.attributes["published"]
-    asked = [] if experiment is None else [experiment]
-    begun = {study.model for study in known if not asked or study.experiment == experiment}
-    require_known("experiment", asked, order)
-    require_known("model", models, begun)
+    require_begun(known, experiment, models)
     rows = []
     for key in ((name, model) for name in sorted(order) for model in order[name]):
         best, result = winners.get(key), reruns.get(key)
@@ -128,6 +126,16 @@ def _searches(rows: Sequence[Row]) -> dict[str, Certainty]:
         for row in rows
         for stage, certainty in row.certainty.items()
     }
+
+
+def require_begun(
+    known: Sequence[StudyAttributes], experiment: str | None, models: Iterable[str]
+) -> None:
+    """Raise UsageError for an experiment, None for any, or for models of it without a study."""
+    asked = [] if experiment is None else [experiment]
+    require_known("experiment", asked, dict.fromkeys(study.experiment for study in known))
+    begun = {study.model for study in known if not asked or study.experiment == experiment}
+    require_known("model", models, begun)
 
 
 def require_known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from statistics import fmean, stdev
 
 from storage.rows import RankedCell
@@ -65,24 +64,8 @@ def further_study(studies: Sequence[GridStudy], cells: Sequence[RankedCell]) -> 
             cell = {**start, name: value}
             if _key(cell) not in tried:
                 wanted[_key(cell)] = cell
-    grid = {
-        name: _in_order(values, [cell[name] for cell in wanted.values()])
-        for name, values in first.grid.items()
-    }
-    in_product = (dict(zip(grid, values, strict=True)) for values in product(*grid.values()))
-    return GridStudy(
-        first.experiment,
-        first.model,
-        f"{first.name}+{number}",
-        grid,
-        extension=number,
-        only=tuple(cell for cell in in_product if _key(cell) in wanted),
-        parent={
-            "study": f"{first.experiment.name}/{first.model}/{winner.stage}",
-            "trial": winner.number,
-        },
-        reason=_reason(axes, steps, winner.parameters),
-    )
+    reason = _reason(axes, steps, winner.parameters)
+    return first.further(f"+{number}", number, list(wanted.values()), winner, reason)
 
 
 def is_clearly_worse(cell: RankedCell, winner: RankedCell, sign: int) -> bool:
@@ -141,12 +124,6 @@ def _is_allowed(study: GridStudy, name: str, value: Value) -> bool:
     except UsageError:
         return False
     return True
-
-
-def _in_order(known: Sequence[Value], values: Sequence[Value]) -> tuple[Value, ...]:
-    """Return distinct values: those of the grid in its order, then others by size."""
-    new = sorted(value for value in set(values) if value not in known)
-    return (*(value for value in known if value in values), *new)
 
 
 def _reason(axes: Axes, steps: Sequence[tuple[str, Value]], winner: Parameters) -> str:

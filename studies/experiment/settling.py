@@ -1,7 +1,6 @@
 """The further studies of a stage that settle which of its contenders is the best."""
 
 from collections.abc import Sequence
-from itertools import product
 
 from storage.rows import RankedCell
 from studies.certainty import certainty
@@ -24,23 +23,6 @@ def settling_study(studies: Sequence[GridStudy], cells: Sequence[RankedCell]) ->
     if known.largest_gap is not None and known.largest_gap < experiment.margin:
         return None
     contenders = [cell.parameters for cell in cells if cell.name in known.contenders]
-    grid = {}
-    for name, values in first.grid.items():
-        used = {cell[name] for cell in contenders}
-        known_ones = [value for value in values if value in used]
-        grid[name] = (*known_ones, *sorted(used.difference(known_ones)))
-    in_product = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    return GridStudy(
-        experiment,
-        first.model,
-        f"{first.name}@{following[0]}",
-        grid,
-        extension=len(studies),
-        repeats=following[0],
-        only=tuple(cell for cell in in_product if cell in contenders),
-        parent={
-            "study": f"{experiment.name}/{first.model}/{winner.stage}",
-            "trial": winner.number,
-        },
-        reason=f"{known.repeats} repeats do not tell which of {len(contenders)} cells is the best",
-    )
+    reason = f"{known.repeats} repeats do not tell which of {len(contenders)} cells is the best"
+    repeats = following[0]
+    return first.further(f"@{repeats}", len(studies), contenders, winner, reason, repeats)

@@ -4,11 +4,12 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from storage.rows import RankedCell
 from storage.trainings import Value
 from studies.experiment.definition import Experiment
 from studies.experiment.stage import FURTHER_SEEDS, JOINT, RERUN
@@ -144,6 +145,45 @@ class GridStudy:
         first = self.experiment.repeats
         further = range(FURTHER_SEEDS, FURTHER_SEEDS + self.trainings_per_cell - first)
         return Cell(chosen, (*range(first), *further))
+
+    def further(
+        self,
+        ending: str,
+        number: int,
+        cells: Sequence[Parameters],
+        winner: RankedCell,
+        reason: str,
+        repeats: int | None = None,
+    ) -> "GridStudy":
+        """Return a further study of this one's stage, over these cells; `ending` is of its name.
+
+        It is number `number` of the stage, and goes on from the winner of those before it.
+        """
+        values = {name: {cell[name] for cell in cells} for name in self.grid}
+        # Known values in their order, then others by size.
+        grid = {
+            name: (
+                *(value for value in known if value in values[name]),
+                *sorted(values[name].difference(known)),
+            )
+            for name, known in self.grid.items()
+        }
+        in_product = (dict(zip(grid, chosen, strict=True)) for chosen in product(*grid.values()))
+        wanted = {frozenset(cell.items()) for cell in cells}
+        return GridStudy(
+            self.experiment,
+            self.model,
+            f"{self.name}{ending}",
+            grid,
+            extension=number,
+            repeats=repeats,
+            only=tuple(cell for cell in in_product if frozenset(cell.items()) in wanted),
+            parent={
+                "study": f"{self.experiment.name}/{self.model}/{winner.stage}",
+                "trial": winner.number,
+            },
+            reason=reason,
+        )
 
     def recorded_as(self, parameters: Parameters) -> tuple[str, Parameters]:
         """Return what a worker trains for a cell: reruns their own, searches what they share."""

@@ -10,7 +10,6 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.study import StudyDirection
 from sqlalchemy import Engine
 
-from storage.queries import ranked_cells
 from studies.certainty import certainty
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
@@ -22,7 +21,7 @@ from studies.search.grid_sampler import Grid
 from studies.search.protocol import as_json, stored_protocol
 from studies.search.provenance import study_attributes
 from studies.search.rounds import Round
-from studies.search.stage import stage_studies, winner
+from studies.search.stage import cells_of, stage_studies, winner
 
 DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "parent", "reason")
 """Attributes of a study that decide no training."""
@@ -73,9 +72,7 @@ def keep_certainty(engine: Engine, studies: Sequence[GridStudy], study: Study) -
     """
     grid = studies[0]
     experiment = grid.experiment
-    of_stage = ranked_cells(engine, experiment=experiment.name, model=grid.model, base=grid.name)
-    names = {known.name for known in studies}
-    cells = [cell for cell in of_stage if cell.stage in names]
+    cells = cells_of(engine, studies)
     known = certainty(cells, grid.sign, experiment.rank_by, experiment.looks)
     assert known is not None
     stored = study.user_attrs

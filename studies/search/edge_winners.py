@@ -5,13 +5,12 @@ from dataclasses import replace
 
 from sqlalchemy import Engine
 
-from storage.queries import ranked_cells
 from storage.reader import open_reader
 from studies.experiment.definition import Experiment
 from studies.experiment.extension import further_study
 from studies.experiment.stage import RERUN
 from studies.experiment.study import GridStudy, chain, grid_study
-from studies.search.stage import stage_studies, winner
+from studies.search.stage import cells_of, stage_studies, winner
 
 
 def edge_sentences(experiment: Experiment, models: Sequence[str], storage: str) -> Iterator[str]:
@@ -54,9 +53,5 @@ def _further(engine: Engine, studies: Sequence[GridStudy]) -> GridStudy | None:
     """Return the study that would follow those of a stage, if one more were allowed."""
     first = studies[0]
     longer = replace(first.experiment, extend=len(studies))
-    names = [study.name for study in studies]
-    cells = ranked_cells(engine, experiment=first.experiment.name, model=first.model)
-    return further_study(
-        [replace(studies[0], experiment=longer), *studies[1:]],
-        [cell for cell in cells if cell.stage in names],
-    )
+    allowed = [replace(first, experiment=longer), *studies[1:]]
+    return further_study(allowed, cells_of(engine, studies))

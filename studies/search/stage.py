@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Engine
 
 from storage.cells import DECIDED
-from storage.queries import GridCell, best_cell, grid_cells, ranked_cells
+from storage.queries import GridCell, RankedCell, best_cell, grid_cells, ranked_cells
 from studies.experiment.extension import further_study
 from studies.experiment.settling import settling_study
 from studies.experiment.study import GridStudy
@@ -23,13 +23,20 @@ def stage_studies(engine: Engine, first: GridStudy) -> Iterator[GridStudy]:
         goes_on = first.experiment.extend or first.experiment.settle
         if first.is_rerun or not goes_on or winner(engine, studies) is None:
             return
-        names = [known.name for known in studies]
-        of_model = {"experiment": first.experiment.name, "model": first.model}
-        cells = [cell for cell in ranked_cells(engine, **of_model) if cell.stage in names]
+        cells = cells_of(engine, studies)
         further = None if study.repeats is not None else further_study(studies, cells)
         further = further or settling_study(studies, cells)
         if further is not None:
             studies.append(further)
+
+
+def cells_of(engine: Engine, studies: Sequence[GridStudy]) -> list[RankedCell]:
+    """Return the cells of a stage's studies, the winner first."""
+    first, names = studies[0], {study.name for study in studies}
+    of_stage = ranked_cells(
+        engine, experiment=first.experiment.name, model=first.model, base=first.name
+    )
+    return [cell for cell in of_stage if cell.stage in names]
 
 
 def winner(engine: Engine, studies: Sequence[GridStudy]) -> GridCell | None:

@@ -183,6 +183,19 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_studies(
     experiment = replace(NET, racing=racing)
     whole = Local(f"sqlite:///{tmp_path / 'whole.db'}", "")
     assert whole.run(experiment) == []
+    assert run_killed_again_and_again(local, experiment, seed, (120, 400), monkeypatch) > 2
+    assert studies_of(local.url) == studies_of(whole.url)
+    assert len(trainings(local)) == len(trainings(whole))
+
+
+def run_killed_again_and_again(
+    local: Local,
+    experiment: Experiment,
+    seed: int,
+    commits: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> int:
+    """Run till it is complete, each life ending around one of its commits; how many lives."""
     luck, commit = random.Random(seed), DefaultDialect.do_commit
     left = [0]
 
@@ -197,14 +210,12 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_studies(
     lives = 0
     while True:
         lives += 1
-        left[0] = luck.randrange(120, 400)
+        left[0] = luck.randrange(*commits)
         with suppress(Killed):
             assert local.run(experiment) == []
             break
-    assert lives > 2
     left[0] = 0
-    assert studies_of(local.url) == studies_of(whole.url)
-    assert len(trainings(local)) == len(trainings(whole))
+    return lives
 
 
 def trainings(runs: Runs) -> list[Any]:

@@ -3,14 +3,12 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.engine.default import DefaultDialect
 
 from storage.queries import best_params, model_results, ranked_cells, stage_cells
 from storage.reader import open_reader
@@ -22,7 +20,12 @@ from studies.experiment.stage import FURTHER_SEEDS
 from studies.figures import figures_of
 from studies.report.choice import model_runs
 from studies.search.protocol import check_protocol
-from tests.studies.search.test_extend import Killed, Local, studies_of, trainings
+from tests.studies.search.test_extend import (
+    Local,
+    run_killed_again_and_again,
+    studies_of,
+    trainings,
+)
 from tests.support.runs import DATA, Runs
 
 BEHIND = {1: 0.08, 2: 0.06, 4: 0.0, 8: 0.005, 16: 0.06, 32: 0.08}
@@ -261,26 +264,7 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_studies(
     experiment = replace(NET, racing=racing)
     whole = Local(f"sqlite:///{tmp_path / 'whole.db'}", "")
     assert whole.run(experiment) == []
-    luck, commit = random.Random(seed), DefaultDialect.do_commit
-    left = [0]
-
-    def counted(dialect: DefaultDialect, connection: Any) -> None:
-        for act in (lambda: None, lambda: commit(dialect, connection)):
-            act()
-            left[0] -= 1
-            if left[0] == 0:
-                raise Killed
-
-    monkeypatch.setattr(DefaultDialect, "do_commit", counted)
-    lives = 0
-    while True:
-        lives += 1
-        left[0] = luck.randrange(110, 170)
-        with suppress(Killed):
-            assert local.run(experiment) == []
-            break
-    assert lives > 2
-    left[0] = 0
+    assert run_killed_again_and_again(local, experiment, seed, (110, 170), monkeypatch) > 2
     assert studies_of(local.url) == studies_of(whole.url)
     assert len(trainings(local)) == len(trainings(whole))
 
