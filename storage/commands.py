@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -76,9 +76,14 @@ def exit_codes() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        number = getattr(error, "number", signal.SIGINT)
-        _leave(SENTENCES[number], 128 + number)
+        _leave_interrupted(error)
     except Exception as error:
+        # What a signal cuts short, such as a write, may fail in turn as it is undone.
+        context = error.__context__
+        while context is not None:
+            if isinstance(context, KeyboardInterrupt):
+                _leave_interrupted(context)
+            context = context.__context__
         # Of the class, as typer.Exit carries one itself.
         code = getattr(type(error), "exit_code", None)
         if isinstance(error, MemoryError) or any(words in f"{error}" for words in SHORTAGES):
@@ -94,6 +99,11 @@ def exit_codes() -> Iterator[None]:
         _leave(f"error: {error}", code)
 
 
-def _leave(sentence: str, code: int) -> None:
+def _leave_interrupted(error: KeyboardInterrupt) -> NoReturn:
+    number = getattr(error, "number", signal.SIGINT)
+    _leave(SENTENCES[number], 128 + number)
+
+
+def _leave(sentence: str, code: int) -> NoReturn:
     print(sentence, file=sys.stderr)
     raise typer.Exit(code)

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -15,7 +15,7 @@ from storage.commands import SENTENCES, exit_codes
 from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-__all__ = ["FAILED", "OUT_OF_TIME", "exit_codes", "interruptible", "leaving"]
+__all__ = ["FAILED", "OUT_OF_TIME", "exit_codes", "interruptible", "leaving", "signals_postponed"]
 
 OUT_OF_TIME = 5
 """Exit code of a run whose deadline came before all was done."""
@@ -30,6 +30,9 @@ _LEAVING = threading.RLock()
 
 _SHOW_CURSOR = b"\x1b[?25h"
 
+_postponed: list[KeyboardInterrupt] | None = None
+"""The signals that came while none may be raised; None where they are raised as they come."""
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:
@@ -41,7 +44,10 @@ def interruptible() -> Iterator[None]:
     def first(number: int, _frame: FrameType | None) -> None:
         for signal_number in SENTENCES:
             signal.signal(signal_number, lambda number, _: _leave_at_once(number))
-        raise Terminated if number == signal.SIGTERM else Interrupted
+        came = Terminated() if number == signal.SIGTERM else Interrupted()
+        if _postponed is None:
+            raise came
+        _postponed.append(came)
 
     def dropped(what: "sys.UnraisableHookArgs") -> None:
         kind = what.exc_type
@@ -67,6 +73,28 @@ def interruptible() -> Iterator[None]:
                 signal.signal(number, handler)
             signal.set_wakeup_fd(before_woken)
             woken.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def signals_postponed() -> Iterator[Callable[[], None]]:
+    """Let signals cut nothing short here; the function that this yields raises what came meanwhile.
+
+    Raised in the middle of a write, they would leave SQLAlchemy's session as it was then, in which
+    nothing more can be written.
+    """
+    global _postponed
+    came: list[KeyboardInterrupt] = []
+    _postponed = came
+
+    def raise_postponed() -> None:
+        if came:
+            raise came[0]
+
+    try:
+        yield raise_postponed
+    finally:
+        _postponed = None
+    raise_postponed()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from storage.store import Store
 from storage.trainings import TrainingRun, record
 from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
+from studies.display.exit_codes import signals_postponed
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
@@ -80,15 +81,15 @@ class Driver:
             self.deadline,
         )
         try:
-            while dispatch.fill():
-                self.progress.waits(dispatch.waits_for())
-                rounds = self._collect(dispatch.ended(seconds=0.5))
-                self.progress.refuses(self.cluster.refused)
-                # A rerun on this machine gets all cores.
-                if self.board is not None and not (self.cluster.is_local and dispatch.is_timing):
-                    self.board.show_drawn()
-                    for round in rounds:
-                        self.board.refresh(round.study, round.optuna)
+            with signals_postponed() as raise_postponed:
+                while dispatch.fill():
+                    raise_postponed()
+                    self.progress.waits(dispatch.waits_for())
+                    rounds = self._collect(dispatch.ended(seconds=0.5))
+                    self.progress.refuses(self.cluster.refused)
+                    # A rerun on this machine gets all cores.
+                    if not (self.cluster.is_local and dispatch.is_timing):
+                        self._refresh_board(rounds)
             if self.deadline is not None and not all(chain.has_ended for chain in of_models):
                 self.is_out_of_time = True
                 self._free_cells(of_models)
@@ -102,6 +103,12 @@ class Driver:
         self.lock.check()
         for round in (chain.round for chain in chains if chain.round is not None):
             fail_unfinished(round.optuna)
+
+    def _refresh_board(self, rounds: Iterable[Round]) -> None:
+        if self.board is not None:
+            self.board.show_drawn()
+            for round in rounds:
+                self.board.refresh(round.study, round.optuna)
 
     def _before_rerun(self) -> None:
         if self.board is not None and self.cluster.is_local:

@@ -15,7 +15,7 @@ import studies
 from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, BadTrainings, OlderSchema, StoreError, StoreInUse
 from studies.display.errors import ClusterLost, Interrupted, Terminated, UsageError
-from studies.display.exit_codes import FAILED, exit_codes, interruptible
+from studies.display.exit_codes import FAILED, exit_codes, interruptible, signals_postponed
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,39 @@ def test_a_signal_ends_a_command_after_its_cleaning_up(
     assert left.value.exit_code == code
     assert capsys.readouterr() == ("cleaned up\n", f"{word}: the same command goes on from here\n")
     assert signal.getsignal(number) is before
+
+
+def test_what_fails_as_it_is_cut_short_does_not_hide_the_signal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as left, exit_codes(), interruptible():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise ValueError("cannot be undone")
+    assert left.value.exit_code == 143
+    assert capsys.readouterr().err == "terminated: the same command goes on from here\n"
+
+
+def test_a_postponed_signal_ends_it_at_the_next_point_that_is_given(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit) as left, exit_codes(), interruptible():
+        with signals_postponed() as raise_postponed:
+            raise_postponed()
+            signal.raise_signal(signal.SIGINT)
+            print("written whole")
+            raise_postponed()
+            print("went on")
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().out == "written whole\n"
+
+
+def test_a_postponed_signal_ends_it_at_the_latest_with_the_block() -> None:
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        with signals_postponed():
+            signal.raise_signal(signal.SIGINT)
+        print("went on")
 
 
 def test_a_signal_inside_exec_ends_it_with_its_code(tmp_path: Path) -> None:
