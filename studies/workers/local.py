@@ -3,6 +3,7 @@
 import logging
 import resource
 import signal
+import sys
 import time
 from contextlib import suppress
 from multiprocessing import resource_tracker, spawn
@@ -107,12 +108,26 @@ _get_preparation_data = spawn.get_preparation_data
 spawn.get_preparation_data = _without_main
 
 
+def _start_resource_tracker() -> None:
+    """Start Python's process that removes what this one leaves, and keep it from a warning.
+
+    A run that a signal ends while its workers start leaves semaphores. They are removed all the
+    same, and the warning would come after the sentence that says how to go on.
+    """
+    before = sys.warnoptions
+    sys.warnoptions = [*before, "ignore:resource_tracker:UserWarning"]
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions = before
+
+
 def _cluster() -> LocalCluster:
     dask.config.set(CONFIG)
     # Ctrl-C in a terminal reaches every process of the group: the driver ends its workers itself.
     # They inherit what is blocked here, also those that are started again later. The resource
     # tracker comes first, because it unblocks the signal in the thread that starts it.
-    resource_tracker.ensure_running()
+    _start_resource_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return LocalCluster(
