@@ -3,6 +3,8 @@
 Pieces of SQL, so that each rule is written once. SQLite and PostgreSQL differ in JSON alone.
 """
 
+import sqlite3
+
 from storage.attributes import KINDS, PROOF, attribute, number
 from storage.columns import Columns
 
@@ -16,6 +18,12 @@ RANKABLE = "state = 'COMPLETE' and score is not null"
 RANKING = "settling desc, sign * score desc, extension, coalesce(place, number)"
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
+
+# SQLite would look an attribute up again wherever the piece that reads it is named.
+_ONCE = {
+    "sqlite": "materialized" if sqlite3.sqlite_version_info >= (3, 35) else "",
+    "postgresql": "materialized",
+}
 
 _WORD = {
     "sqlite": "json_extract(distribution_json,"
@@ -81,7 +89,7 @@ noted as (
         'extension', 'objective', 'direction', 'parameters', 'guessing', 'repeats', 'contenders',
         'win_again', 'repeats_to_settle', 'settles')
 ),
-labelled as (
+labelled as {_ONCE[dialect]} (
     select n.study_id, {label("experiment")} as experiment, {label("model")} as model,
         {label("stage")} as stage, coalesce({label("extends")}, {label("stage")}) as base,
         coalesce({label("extends", "value_json")}, {label("stage", "value_json")}) as base_json,
@@ -145,16 +153,18 @@ def winners(dialect: str, columns: Columns) -> str:
     # Not from `cells`: to sort all columns of all cells would take most of the time, and of several
     # trials for one cell, only one is complete, or they are equals.
     return f"""{trials(dialect, columns)},
-complete as (
-    select study_id, experiment, model, stages, base_json, extension, settling, sign, objective,
-        trial_id, number, {attribute("place")} as is_cell, {number(dialect, "place")} as place,
-        {number(dialect, "score")} as score, 'COMPLETE' as state
+complete as {_ONCE[dialect]} (
+    select study_id, experiment, model, {stage} as stage_place, extension, settling, sign,
+        objective, trial_id, number, {attribute("place")} as is_cell,
+        {number(dialect, "place")} as place, {number(dialect, "score")} as score,
+        'COMPLETE' as state
     from tried t where stage <> 'rerun' and trial_state = 'COMPLETE'
 ),
 ranked as (
     select complete.*, row_number() over (
         partition by experiment, model
-        order by {stage} desc, case when {stage} = 0 then study_id end desc, {RANKING}, number desc
+        order by stage_place desc, case when stage_place = 0 then study_id end desc, {RANKING},
+            number desc
     ) as rank_of_all
     from complete where is_cell is not null and {RANKABLE}
 ),

@@ -1,7 +1,9 @@
 """Ask the store for the best parameters: `python -m studies.best [MODEL]`."""
 
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,7 +38,7 @@ def best(
 ) -> None:
     """Print the best parameters and the results of all models, or of MODEL."""
     models = [model] if model else []
-    with exit_codes():
+    with exit_codes(), _without_garbage_collection():
         if save is not None:
             if model is None:
                 raise UsageError("--save writes the weights of one model: name it")
@@ -61,6 +63,20 @@ def best(
         finally:
             engine.dispose()
         print(json.dumps(winners, indent=2))
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage in all that it has loaded, also as it ends.
+
+    That took a fifth of the time of an answer.
+    """
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _winner(best: BestParams, parameters: list[str]) -> dict[str, Any]:
