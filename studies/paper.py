@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from digitcmp.data.pairs import PooledDigits
     from digitcmp.networks import Architecture
 
+EPOCHS = 25
+
 PAIRS = 1000
 """Pairs that a seed draws for training, and as many for validation and test."""
 
@@ -183,7 +185,7 @@ class PairTraining(Training):
 
 
 def _experiment(
-    epochs: Annotated[int, "Epochs of a training."] = 25,
+    epochs: Annotated[int, "Epochs of a training."] = EPOCHS,
     repeats: Repeats = Experiment.repeats,
     reruns: Reruns = Experiment.reruns,
     data: Annotated[Literal["mnist-sample", "mnist"], "Which digits."] = "mnist-sample",
@@ -226,6 +228,7 @@ def _experiment(
         data=partial(_digits, data, data_dir),
         settings=settings,
         published=TABLE_I,
+        published_with={"epochs": EPOCHS},
         no_better=(("AuxsiameseCNN", "AuxsiameseResNet"),),
         guessing=GUESSING,
         older={"auxiliary": "logits"},

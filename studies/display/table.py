@@ -105,8 +105,7 @@ def results(
         before = order.get(study.experiment, [])
         names = [*study.attributes.get("models", []), *before, study.model]
         order[study.experiment] = list(dict.fromkeys(names))
-        if "published" in study.attributes:
-            published[study.experiment, study.model] = study.attributes["published"]
+        published[study.experiment, study.model] = study.attributes.get("published") or {}
     require_begun(known, experiment, models)
     rows = []
     for key in ((name, model) for name in sorted(order) for model in order[name]):

@@ -94,6 +94,9 @@ class Experiment:
     without: Mapping[str, Collection[str]] = field(default_factory=dict)
     """The parameters that a model lacks. Its stages lack them too, and those left empty."""
     published: Mapping[str, Published] = field(default_factory=dict)
+    published_with: Mapping[str, Value] = field(default_factory=dict)
+    """The settings that the published results hold for: with others, ours do not stand beside
+    them."""
     factors: Mapping[str, Mapping[str, str | bool]] = field(default_factory=dict)
     """What models differ in, such as `{"architecture": "CNN", "weight sharing": True}`: a report
     compares those that differ in one."""
@@ -147,6 +150,11 @@ class Experiment:
     def beyond(self) -> dict[str, Beyond | None]:
         """How parameters go on beyond the grid, where a stage says so."""
         return {name: rule for stage in self.stages for name, rule in stage.beyond.items()}
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether the published results are of the settings of this experiment."""
+        return self.published_with.items() <= self.settings.items()
 
     @property
     def rerun_seeds(self) -> range:

@@ -26,6 +26,13 @@ table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabu
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
 th { border-bottom: 2px solid #888; vertical-align: bottom; }
 td { white-space: nowrap; }
+@media (min-width: 64rem) {
+  /* A table may be wider than the text, and remarks, which come last, take more lines. */
+  .scroll { min-width: 100%; width: max-content; max-width: calc(100vw - 4rem);
+    position: relative; left: 50%; transform: translateX(-50%); }
+  td:last-child { white-space: normal; }
+}
+@media print { table { font-size: 0.6rem; } th, td { padding: 0.2rem; white-space: normal; } }
 ul { padding-left: 1.2rem; }
 summary { cursor: pointer; margin: 0.3rem 0; font-weight: 600; }
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from storage.trainings import TrainingRun
 from storage.trainings_file import as_csv
 from studies.display.markdown import bullets
-from studies.display.words import duration
+from studies.display.words import duration, value_text
 from studies.experiment.stage import RERUN
 from studies.report.runs import ModelRun
 from studies.report.statistics import RESAMPLES
@@ -60,13 +60,13 @@ def provenance_section(
 
 
 def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[str, str]:
-    # The searches show what is in lists.
     protocol = {k: v for k, v in runs[0].protocol.items() if not isinstance(v, list)}
     attributes = [study.attributes for run in runs for study in run.studies.values()]
     machines = [str(known.get("machine")) for known in attributes]
     started = [run.started_at for run in trainings]
     return {
         "protocol": ", ".join(f"{name} {value}" for name, value in sorted(protocol.items())),
+        "grid": _grid(runs[0]),
         "data": _distinct(str(known["data"]) for known in attributes if known.get("data")),
         "versions": _distinct(
             ", ".join(f"{name} {number}" for name, number in known.get("versions", {}).items())
@@ -79,6 +79,16 @@ def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[s
         "last training begun": max(started, default="-"),
         **_cost(trainings),
     }
+
+
+def _grid(run: ModelRun) -> str:
+    """Return the values that an experiment searches: `learning_rate 0.005, 0.001; alpha 0, 0.1`."""
+    grid = {name: run.protocol.get(f"{name}s") for name in run.names if run.searches}
+    return "; ".join(
+        f"{name} {', '.join(map(value_text, values))}"
+        for name, values in grid.items()
+        if isinstance(values, list)
+    ) or "no search"
 
 
 def _cost(trainings: Sequence[TrainingRun]) -> dict[str, str]:

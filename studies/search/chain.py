@@ -112,7 +112,7 @@ def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None
     # reports read, which people mend.
     for key, value in attributes.items():
         is_new = key not in stored or (key in DESCRIPTIVE and stored[key] != value)
-        if is_new and value is not None:
+        if is_new and (value is not None or key in stored):
             study.set_user_attr(key, value)
     if study.metric_names is None:
         with warnings.catch_warnings():

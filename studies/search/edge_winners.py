@@ -38,13 +38,13 @@ def _of_model(engine: Engine, experiment: Experiment, model: str) -> Iterator[st
             return
         further = _further(engine, studies)
         if further is not None:
-            number = len(further)
+            cells, trainings = len(further), len(further) * further.trainings_per_cell
             edge = "its grid" if further.extension == 1 else "what was tried"
             option = "--extend" if further.extension == 1 else f"--extend {further.extension}"
             yield (
                 f"The winner of {model} {stage} lies on an edge of {edge}: {further.reason}. "
-                f"With {option} the stage goes on beyond it, first with {number} "
-                f"cell{'s' * (number > 1)} ({number * further.trainings_per_cell} trainings)."
+                f"With {option} the stage goes on beyond it, first with {cells} "
+                f"cell{'s' * (cells > 1)} ({trainings} training{'s' * (trainings > 1)})."
             )
         won = best.parameters
 

@@ -28,7 +28,10 @@ class Data:
 def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
     """Return what is kept with a study, so that reading needs no definition of its experiment."""
     experiment, model = grid.experiment, grid.model
-    training, published = experiment.training(model), experiment.published.get(model)
+    training = experiment.training(model)
+    published, claims = experiment.published.get(model), experiment.no_better
+    if not experiment.is_comparable:
+        published, claims = None, ()
     return {
         "experiment": experiment.name,
         "definition": experiment.definition,
@@ -50,7 +53,7 @@ def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
         "models": list(experiment.models),
         "published": None if published is None else asdict(published),
         "factors": experiment.factors.get(model),
-        "no_better": [list(claim) for claim in experiment.no_better] or None,
+        "no_better": [list(claim) for claim in claims] or None,
         "data": data.label,
         **provenance(),
     }

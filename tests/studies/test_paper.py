@@ -14,6 +14,7 @@ from studies.experiment.options import resolve
 from studies.experiment.study import Cell, GridStudy, chain, grid_study
 from studies.paper import GUESSING, PairTraining, experiment, variants_of
 from studies.search.grid_sampler import Grid
+from studies.search.provenance import Data, study_attributes
 
 RATES = (5e-3, 1e-3, 5e-4, 1e-4)
 SIZES = (8, 16, 32, 64, 128)
@@ -55,6 +56,18 @@ def test_the_defaults_are_the_papers() -> None:
     assert (DEFAULT.objective, DEFAULT.direction) == ("accuracy", "maximize")
     assert DEFAULT.guessing == GUESSING == 0.6
     assert DEFAULT.no_better == (("AuxsiameseCNN", "AuxsiameseResNet"),)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_comparable"),
+    [({}, True), ({"repeats": 1, "auxiliary": "logits"}, True), ({"epochs": 24}, False)],
+)
+def test_runs_of_other_epochs_do_not_stand_beside_the_papers(
+    options: dict[str, Any], is_comparable: bool
+) -> None:
+    grid = grid_study(experiment(**options), "AuxsiameseCNN", "lr-batch", None)
+    attributes = study_attributes(grid, Data(None, None))
+    assert bool(attributes["published"]) is bool(attributes["no_better"]) is is_comparable
 
 
 def test_what_is_published_is_table_1() -> None:

@@ -270,6 +270,17 @@ def test_what_cannot_be_significant_is_said(text: str) -> None:
     assert "| MLP, SiameseMLP | +0.030 [" in text
 
 
+def test_each_experiment_shows_its_grid(text: str) -> None:
+    sections = text.partition("## How this was measured")[2].split("### ")[1:]
+    assert len(sections) > 1
+    for section in sections:
+        (line,) = re.findall(r"^- grid: (.*)$", section, re.MULTILINE)
+        values = "learning_rate 0.005, 0.001; batch_size 8, 16"
+        # The other experiments train MLP alone, which has no alpha.
+        values += "; alpha 0, 0.5, 1" if section.startswith(("paper\n", "paper+search")) else ""
+        assert line == ("no search" if "search published" in section else values)
+
+
 def test_names_from_a_store_do_no_harm(text: str, written: Path) -> None:
     assert "x86_64 &lt;i>&#124;here" in text
     assert "x86_64 &lt;i&gt;|here" in (written / "report.html").read_text()

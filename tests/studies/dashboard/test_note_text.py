@@ -209,6 +209,13 @@ def test_reruns_show_objective_and_seconds_beside_what_is_published() -> None:
     assert "1 training ended no better than guessing (accuracy up to 0.6): the mean" in text
 
 
+def test_what_is_published_of_other_settings_is_not_shown() -> None:
+    other = dataclasses.replace(BESIDE, published_with={"epochs": 25})
+    assert "published" not in of_reruns(RESULT, of=other)
+    same = dataclasses.replace(other, settings={"epochs": 25})
+    assert of_reruns(RESULT, of=same) == of_reruns(RESULT)
+
+
 def test_disturbed_timings_are_told_instead_of_a_mean_of_few() -> None:
     few = dataclasses.replace(RESULT, timed=2, disturbed=8).believable()
     text = of_reruns(few)

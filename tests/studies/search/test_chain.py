@@ -113,9 +113,9 @@ def test_a_study_says_where_it_comes_from(finished: tuple[Runs, StandIn]) -> Non
         assert attributes["guessing"] == 0.6
         assert attributes["stages"] == ["lr-batch", "alpha", "rerun"]
         assert attributes["models"] == list(experiment.models)
-        assert attributes["published"]["mean"] == 0.856
         assert attributes["factors"]["auxiliary loss"] is True
-        assert attributes["no_better"] == [["AuxsiameseCNN", "AuxsiameseResNet"]]
+        # What is published is of other epochs.
+        assert not {"published", "no_better"} & attributes.keys()
     assert studies["toy/AuxMLP/lr-batch"][0]["grid"] == {
         "learning_rate": list(LEARNING_RATES), "batch_size": list(BATCH_SIZES), "alpha": [0.0],
     }  # fmt: skip
