@@ -98,7 +98,7 @@ def test_trainings_are_there_for_each_study_that_rests_on_them(
     assert sorted(reruns.fingerprint) == sorted(
         two.reruns[two.reruns.model == "AuxMLP"].fingerprint
     )
-    assert set(two.trainings.epochs.dropna()) == {2}
+    assert set(two.trainings.epochs.dropna()) == {25}
     assert two.trainings.loss_curve[0] == (0.7, 0.6)
 
 

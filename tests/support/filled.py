@@ -1,7 +1,7 @@
 """Stores filled with results that are known beforehand, as a driver leaves them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -21,13 +21,14 @@ from studies.experiment.study import GridStudy, chain, grid_study
 from studies.experiment.training import Training
 from studies.paper import PairTraining
 from studies.paper import experiment as paper
+from studies.search.provenance import Data, study_attributes
 
 
 def small(name: str = "paper", **options: Any) -> Experiment:
     """The paper's experiment with these options, on a small grid."""
     repeats = {} if options.get("search") == "published" else {"repeats": 2}
     return replace(
-        paper(**{"epochs": 2, "reruns": 4, **repeats, **options}),
+        paper(**{"reruns": 4, **repeats, **options}),
         name=name,
         stages=(
             Stage("lr-batch", learning_rate=[0.005, 0.001], batch_size=[8, 16], alpha=[0.0]),
@@ -119,24 +120,16 @@ class Filled:
             }
 
     def _study(self, grid: GridStudy) -> optuna.Study:
-        experiment, model = grid.experiment, grid.model
         study = optuna.create_study(
             study_name=grid.study_name,
             storage=self.store.optuna,
-            direction=experiment.direction,
+            direction=grid.experiment.direction,
         )
-        published = experiment.published.get(model)
-        for key, value in {
-            "experiment": experiment.name, "model": model, "stage": grid.name, "parameters": 1234,
-            "objective": experiment.objective, "direction": experiment.direction,
-            "guessing": experiment.guessing, "models": list(experiment.models),
-            "grid": {name: list(values) for name, values in grid.grid.items()},
-            "stages": list(chain(experiment, model)), "factors": experiment.factors.get(model),
-            "published": None if published is None else asdict(published),
-            "no_better": [list(claim) for claim in experiment.no_better],
-            "protocol": experiment.protocol("ab"), "data": "toy:ab",
-            "versions": {"python": "3.11"}, "machine": "x86_64 <i>|here", "git_commit": "c0ffee",
-        }.items():  # fmt: skip
+        known = {
+            "parameters": 1234, "versions": {"python": "3.11"}, "machine": "x86_64 <i>|here",
+            "git_commit": "c0ffee",
+        }  # fmt: skip
+        for key, value in {**study_attributes(grid, Data("toy:ab", "ab")), **known}.items():
             if value is not None:
                 study.set_user_attr(key, value)
         return study
