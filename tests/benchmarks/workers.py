@@ -59,6 +59,8 @@ class Timed(Training):
         return results
 
     def __getattr__(self, name: str):
+        if name == "training":  # while it is unpickled
+            raise AttributeError(name)
         return getattr(self.training, name)
 
     def seeds_at_once(self, parameters):
