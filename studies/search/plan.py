@@ -16,6 +16,13 @@ from studies.search.record import can_rank
 from studies.search.stage import stage_studies, winner
 
 
+BETWEEN_RERUNS = 0.2
+"""Seconds of the driver alone with each rerun: it waits for figures, sends a job, records it."""
+
+AFTER_RERUNS = 2.0
+"""Seconds in which the figures of a model's reruns are drawn, which waits for all reruns."""
+
+
 @dataclass(frozen=True)
 class StudyPlan:
     """What is left of one study."""
@@ -113,6 +120,8 @@ def study_plan(
     for count, cell in zip(missing, cells, strict=True):
         of_one = durations.adds(study, cell.parameters) if count else 0.0
         seconds = None if seconds is None or of_one is None else seconds + count * of_one
+    if study.is_rerun and seconds:
+        seconds += sum(missing) * BETWEEN_RERUNS + AFTER_RERUNS
     jobs = [_job(study, cell, count, durations) for count, cell in zip(missing, cells, strict=True)]
     known = [seconds for seconds in jobs if seconds is not None]
     left = sum(missing)
