@@ -1,16 +1,13 @@
-"""Estimates with their intervals, and tests: plain arrays in, plain values out.
+"""Estimates with their intervals, and tests, of measurements that pair by seed.
 
-A sample holds one measurement per seed; samples that are compared hold the same seeds in the same
-order, so that they pair: a seed fixes all that is random, such as the data that both models saw.
+A sample holds one number per seed: what is compared, such as one model's accuracy minus another's.
+Samples that are shown together hold the same seeds in the same order, shape (samples, seeds). Plain
+arrays in, plain values out; the same samples give the same answer, every time.
 """
 
 import math
-import operator
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +18,26 @@ from studies.report.gaps import Summary
 
 CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
-RESAMPLES = 9999
 
-EXACT = 13
-"""Seeds up to which all 2**n signs are gone through, as scipy does."""
+MARGIN = 0.01
+"""Two fractions, such as accuracies, are called equal where they differ by less than this. It was
+fixed before the results were there."""
+
+EXACT = 12
+"""Seeds up to which all signs are gone through; of more seeds, as many as `DRAWS` are drawn."""
+
+DRAWS = 10_000
 
 Sample = NDArray[np.float64]
 """Shape (seeds,)."""
 
+Samples = NDArray[np.float64]
+"""Shape (samples, seeds)."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its 95% interval; one seed gives no interval."""
+    """A mean over seeds with its 95% interval; one seed gives no interval."""
 
     value: float
     low: float | None
@@ -59,65 +64,84 @@ class Estimate:
             return 0
         return int(self.low > self.neutral) - int(self.high < self.neutral)
 
+    def is_equal(self, margin: float = MARGIN) -> bool:
+        """Return whether the whole interval of a difference lies within a margin around 0.
 
-def difference(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
-    """Return the weighted sum of the samples' means: weights (-1, 1) give second minus first."""
-    return _estimate(samples, weights, operator.mul, np.sum, 0.0)
+        That is an equivalence test, stricter than two one-sided ones at 5%.
+        """
+        if self.low is None or self.high is None:
+            return False
+        return -margin < self.low and self.high < margin
 
-
-def ratio(samples: Sequence[Sample], weights: Sequence[int]) -> Estimate:
-    """Return the product of the means' powers: weights (-1, 1) give second over first."""
-    # Not np.power, which rounds the last bit otherwise.
-    return _estimate(samples, weights, operator.pow, np.prod, 1.0)
-
-
-def _estimate(
-    samples: Sequence[Sample],
-    weights: Sequence[int],
-    weigh: Callable[..., Any],
-    combine: Callable[..., Any],
-    neutral: float,
-) -> Estimate:
-    """Bootstrap the seeds. The same samples give the same interval, every time."""
-
-    def statistic(*resampled: Sample, axis: int = -1) -> NDArray[np.float64]:
-        means = [np.mean(sample, axis=axis) for sample in resampled]
-        weighted = [weigh(mean, weight) for mean, weight in zip(means, weights, strict=True)]
-        return np.asarray(combine(weighted, axis=0))
-
-    value = float(statistic(*samples))
-    if len(samples[0]) < 2:
-        return Estimate(value, None, None, neutral)
-    # BCa has no answer where all seeds agree; percentiles have.
-    for method in ("BCa", "percentile"):
-        with warnings.catch_warnings(), np.errstate(invalid="ignore"):
-            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-            low, high = stats.bootstrap(
-                samples, statistic, paired=True, vectorized=True, n_resamples=RESAMPLES,
-                confidence_level=CONFIDENCE, method=method, rng=np.random.default_rng(0),
-            ).confidence_interval  # fmt: skip
-        if math.isfinite(low) and math.isfinite(high):
-            break
-    return Estimate(value, float(low), float(high), neutral)
+    def exp(self) -> "Estimate":
+        """Return the ratio of which this is the logarithm."""
+        low, high = (None if end is None else math.exp(end) for end in (self.low, self.high))
+        return Estimate(math.exp(self.value), low, high, 1.0)
 
 
-def signed_rank(one: Sample, other: Sample) -> float | None:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test, None for a single pair.
+def estimates(samples: Sequence[Sample]) -> list[Estimate]:
+    """Return the means with t intervals, which hold all at once with a probability of 95%.
 
-    Seeds that agree are left out.
+    Each holds with the probability that Šidák's inequality leaves it, whatever the correlations.
+    Samples may be of different seeds.
     """
-    # Accuracies are counts: differences that tie must not differ in their last bit.
-    differences = np.round(other - one, 9)
-    if len(differences) < 2:
-        return None
-    unequal = differences[differences != 0]
-    if len(unequal) > EXACT:
-        return float(stats.wilcoxon(unequal).pvalue)
-    # What scipy does where differences tie, but all signs at once: a hundred times as fast.
-    ranks = stats.rankdata(np.abs(unequal))
-    sums = np.array(list(product((0, 1), repeat=len(unequal)))) @ ranks
-    observed = np.sum(ranks[unequal > 0])
-    return min(1.0, 2 * float(min(np.mean(sums >= observed), np.mean(sums <= observed))))
+    level = CONFIDENCE ** (1 / max(1, len(samples)))
+    return [_estimate(np.asarray(sample), level) for sample in samples]
+
+
+def _estimate(sample: Sample, level: float) -> Estimate:
+    seeds, mean = len(sample), float(np.mean(sample))
+    if seeds < 2:
+        return Estimate(mean, None, None)
+    error = float(np.std(sample, ddof=1)) / math.sqrt(seeds)
+    width = error * float(stats.t.ppf((1 + level) / 2, seeds - 1))
+    return Estimate(mean, mean - width, mean + width)
+
+
+def step_down(samples: Samples) -> list[float | None]:
+    """Return p-values of the hypotheses that means are 0, corrected for their number.
+
+    The step-down max-t sign-flip test (Romano and Wolf 2005): were there no difference, the
+    differences of a seed would be as likely to have the other sign. None for a single seed.
+    """
+    count, seeds = samples.shape
+    if seeds < 2:
+        return [None] * count
+    observed = _t_values(np.ones((1, seeds)), samples)[0]
+    by_chance = _t_values(_signs(seeds), samples)
+    order = np.argsort(-observed, kind="stable")
+    p_values, least = [0.0] * count, 0.0
+    for place, row in enumerate(order):
+        largest = np.max(by_chance[:, order[place:]], axis=1)
+        least = max(least, float(np.mean(largest >= observed[row] - 1e-9)))
+        p_values[row] = least
+    return list(p_values)
+
+
+def _t_values(signs: NDArray[np.float64], samples: Samples) -> NDArray[np.float64]:
+    """Return the sizes of the t values under signs of the seeds: shape (signs, samples)."""
+    seeds = samples.shape[1]
+    squares = np.sum(samples**2, axis=1)
+    means = signs @ samples.T / seeds
+    variances = (squares - seeds * means**2) / (seeds * (seeds - 1))
+    # Of seeds that all agree the rounding is left, of either sign.
+    floor = 1e-12 * np.where(squares > 0, squares, 1)
+    return np.asarray(np.abs(means) / np.sqrt(np.maximum(variances, floor)))
+
+
+def _signs(seeds: int) -> NDArray[np.float64]:
+    """Return rows of signs, those that change nothing among them."""
+    if seeds <= EXACT:
+        numbers = np.arange(2**seeds)[:, None]
+        return np.where(numbers >> np.arange(seeds) & 1, -1.0, 1.0)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (DRAWS, seeds))
+    signs[0] = 1.0
+    return np.asarray(signs)
+
+
+def smallest_p(seeds: int) -> float:
+    """Return the least p-value that so many seeds can give, corrected or not."""
+    return min(1.0, 2.0 ** (1 - seeds))
 
 
 def welch(one: Summary, other: Summary) -> float | None:
@@ -128,11 +152,6 @@ def welch(one: Summary, other: Summary) -> float | None:
     if (not one[1] and not other[1]) or None in (one[1], other[1]):
         return None
     return float(stats.ttest_ind_from_stats(*one, *other, equal_var=False).pvalue)
-
-
-def smallest_p(seeds: int, tests: int = 1) -> float:
-    """Return the least p-value that so many seeds can give, after Holm's correction."""
-    return min(1.0, tests * 2.0 ** (1 - seeds))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
