@@ -7,8 +7,8 @@ from studies.display.markdown import bullets, document
 from studies.display.words import listed
 from studies.figures import Format
 from studies.report.choice import incomplete
-from studies.report.contrasts import comparisons, pairs_section
-from studies.report.effects import effects, effects_section, treatments
+from studies.report.contrasts import Pairs, comparisons, pairs_section
+from studies.report.effects import Effects, effects_section, treatments
 from studies.report.findings import findings
 from studies.report.headline import headline_section
 from studies.report.latex import latex_tables
@@ -30,8 +30,8 @@ def compose(
     paragraphs, its title first.
     """
     names = treatments(chosen)
-    changes, tests = effects(chosen), comparisons(chosen)
-    sentences = list(findings(chosen, names, changes, tests))
+    effects, pairs = Effects.of(chosen), Pairs.of(comparisons(chosen), "objective")
+    sentences = list(findings(chosen, effects, pairs))
     trainings = trainings_of(runs, known)
     objective = next(iter(chosen.values())).objective
     if names:
@@ -39,14 +39,16 @@ def compose(
     else:
         title = f"Results of {listed(list(dict.fromkeys(run.experiment for run in runs)))}"
     pictures = Pictures(figures)
+    values = [rerun.value or 0.0 for run in chosen.values() for rerun in run.measured]
+    is_fraction = 0 <= min(values) and max(values) <= 1
     paragraphs = [
         f"# {title}",
         bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
         *replication_section(runs, chosen),
-        *(effects_section(changes, names, objective, pictures) if names else ()),
-        *(pairs_section(tests, objective) if len(chosen) > 1 else ()),
+        *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
+        *(pairs_section(pairs.contrasts, objective) if len(chosen) > 1 else ()),
         *searches_section(chosen.values(), trainings, pictures),
         *settings_section(runs, trainings),
         *provenance_section(runs, trainings),

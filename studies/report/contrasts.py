@@ -1,140 +1,141 @@
-"""Models against each other by seed: estimates and tests, and the section on all pairs."""
+"""Models against each other by seed, and the section on all pairs."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
 from storage.rows import LEAST_TIMINGS
-from studies.report.page import folded, probability, table
+from studies.report.page import folded, table
 from studies.report.runs import ModelRun
-from studies.report.statistics import (
-    SIGNIFICANT,
-    Estimate,
-    Sample,
-    difference,
-    holm,
-    ratio,
-    signed_rank,
-    smallest_p,
-)
+from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate, Sample, estimates, step_down
+
+Measure = Literal["objective", "odds", "seconds"]
+"""Differences of the objective; ratios of its odds, where it is a fraction; ratios of seconds."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A weighted sum of models' means: weights (-1, 1) give the second minus the first."""
+    """A weighted sum of models: weights (-1, 1) give the second minus, or over, the first."""
 
     name: str
     runs: Sequence[ModelRun]
-    weights: Sequence[int] = (-1, 1)
+    weights: Sequence[float] = (-1.0, 1.0)
 
-    @property
-    def group(self) -> str:
-        """That of all the models; empty where they differ in it, or have none."""
-        groups = {run.drawn.group for run in self.runs}
-        return groups.pop() if len(groups) == 1 else ""
+    def sample(self, measure: Measure) -> Sample:
+        """Return the weighted sum of each seed that all models have; of logarithms for ratios."""
+        by_seed = [_by_seed(run, measure) for run in self.runs]
+        seeds = sorted(set.intersection(*map(set, by_seed)))
+        rows = [[values[seed] for seed in seeds] for values in by_seed]
+        return np.asarray(self.weights) @ np.array(rows, np.float64).reshape(len(rows), len(seeds))
 
     @property
     def seeds(self) -> int:
-        """How many pair; no estimate or test makes sense of none."""
-        return len(self._values[0])
+        """How many seeds all models have; no estimate or test makes sense of none."""
+        return len(self.sample("objective"))
 
-    @cached_property
-    def objective(self) -> Estimate:
-        """Difference of the mean objectives."""
-        return difference(self._values, self.weights)
 
-    @cached_property
-    def seconds(self) -> Estimate | None:
-        """Ratio of mean training seconds; None where they are not known."""
-        # A clock that stood still gives no ratio.
-        if not len(self._seconds[0]) or min(map(np.min, self._seconds)) <= 0:
-            return None
-        return ratio(self._seconds, self.weights)
+def _by_seed(run: ModelRun, measure: Measure) -> dict[int, float]:
+    values = {rerun.seed: rerun.value for rerun in run.measured if rerun.value is not None}
+    if measure == "objective":
+        return values
+    if measure == "odds":
+        return {seed: math.log(v / (1 - v)) for seed, v in values.items() if 0 < v < 1}
+    # A clock that stood still gives no ratio.
+    seconds = {rerun.seed: rerun.counted_seconds for rerun in run.measured}
+    return {seed: math.log(taken) for seed, taken in seconds.items() if taken}
 
-    @cached_property
-    def objective_p(self) -> float | None:
-        """Of Wilcoxon's test on two models, not corrected; None for a single seed."""
-        return signed_rank(*self._values)
 
-    @cached_property
-    def seconds_p(self) -> float | None:
-        """As that of the objective."""
-        return signed_rank(*self._seconds)
-
-    @cached_property
-    def _values(self) -> list[Sample]:
-        return self._paired("value")
-
-    @cached_property
-    def _seconds(self) -> list[Sample]:
-        """The undisturbed seconds by seed; none where those that pair are too few to believe."""
-        paired = self._paired("counted_seconds")
-        is_believable = len(paired[0]) >= min(LEAST_TIMINGS, self.seeds)
-        return paired if is_believable else [of_model[:0] for of_model in paired]
-
-    def _paired(self, measure: str) -> list[Sample]:
-        """Return a measure of each model's reruns on the seeds that have it in all of them."""
-        by_seed = [
-            {rerun.seed: value for rerun in run.measured if (value := getattr(rerun, measure))
-             is not None}
-            for run in self.runs
-        ]  # fmt: skip
-        seeds = sorted(set.intersection(*map(set, by_seed)))
-        return [np.array([values[seed] for seed in seeds], np.float64) for values in by_seed]
+def estimated(
+    contrasts: Sequence[Contrast], measure: Measure = "objective"
+) -> list[Estimate | None]:
+    """Return estimates that are shown together; None where too few seeds are known."""
+    samples = [contrast.sample(measure) for contrast in contrasts]
+    least = [
+        min(LEAST_TIMINGS, contrast.seeds) if measure == "seconds" else 1 for contrast in contrasts
+    ]
+    known = [len(sample) >= max(1, few) for sample, few in zip(samples, least, strict=True)]
+    made = iter(
+        estimates([sample for sample, is_known in zip(samples, known, strict=True) if is_known])
+    )
+    values = [next(made) if is_known else None for is_known in known]
+    if measure == "objective":
+        return values
+    return [None if value is None else value.exp() for value in values]
 
 
 def comparisons(runs: Mapping[str, ModelRun]) -> list[Contrast]:
-    """Return all pairs of models that share seeds, in the order of `runs`."""
+    """Return all pairs of models that share seeds: the first minus the second, in their order."""
     pairs = combinations(runs.values(), 2)
     contrasts = [
-        Contrast(f"{first.model}, {second.model}", (first, second)) for first, second in pairs
+        Contrast(f"{first.model}, {second.model}", (first, second), (1.0, -1.0))
+        for first, second in pairs
     ]
     return [contrast for contrast in contrasts if contrast.seeds]
 
 
-def pairs_section(tests: Sequence[Contrast], objective: str) -> Iterator[str]:
-    """Yield tests of pairs: those within a group, then all."""
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of models, as shown in one matrix."""
+
+    contrasts: Sequence[Contrast]
+    estimates: Sequence[Estimate | None]
+    p_values: Sequence[float | None]
+
+    @classmethod
+    def of(cls, contrasts: Sequence[Contrast], measure: Measure) -> "Pairs":
+        """Estimate and test all pairs; those with other seeds than most have no p-value."""
+        samples = [contrast.sample(measure) for contrast in contrasts]
+        seeds = max(map(len, samples), default=0)
+        whole = [sample for sample in samples if len(sample) == seeds]
+        tested = iter(step_down(np.array(whole)) if seeds else ())
+        p_values = [next(tested) if len(sample) == seeds and seeds else None for sample in samples]
+        return cls(contrasts, estimated(contrasts, measure), p_values)
+
+    def text(self, first: str, second: str) -> str:
+        """Return what a model is before another: `+0.031*`, `-0.002=`; empty where not known."""
+        known = zip(self.contrasts, self.estimates, self.p_values, strict=True)
+        for contrast, estimate, p in known:
+            names = contrast.runs[0].model, contrast.runs[1].model
+            if names == (first, second) and estimate is not None:
+                mark = "*" if p is not None and p < SIGNIFICANT else ""
+                equal = "=" if not estimate.neutral and estimate.is_equal() else ""
+                return estimate.text + (mark or equal)
+        return ""
+
+    def matrix(self) -> str:
+        """Return a table: a model in each row against those in the columns after it."""
+        models = list(dict.fromkeys(run.model for pair in self.contrasts for run in pair.runs))
+        titles = ["", *(str(number) for number in range(2, len(models) + 1))]
+        rows = [
+            [f"{number} {first}", *(self.text(first, second) for second in models[1:])]
+            for number, first in enumerate(models, 1)
+        ]
+        return table(titles, rows)
+
+
+def pairs_section(contrasts: Sequence[Contrast], objective: str) -> Iterator[str]:
+    """Yield all pairs of models in a matrix, then their times."""
     yield "## Pairs of models"
-    if not tests:
+    if not contrasts:
         yield "No two complete models share seeds."
         return
+    seeds = max(contrast.seeds for contrast in contrasts)
     yield (
-        "Differences are those of the second model minus the first, seconds those of the second "
-        "over the first, paired by seed, with 95% bootstrap intervals. p is that of Wilcoxon's "
-        "signed-rank test after Holm's correction for all tests of its table; * is below "
-        f"{SIGNIFICANT:g}."
+        f"Test {objective} of the model in the row minus that of the column's, mean over {seeds} "
+        f"seeds. * marks p < {SIGNIFICANT:g} by a step-down max-t sign-flip test, corrected for "
+        f"all {len(contrasts)} pairs; = marks two that are equal within {MARGIN:g}: the interval "
+        "of their difference, which holds for all pairs at once (95%), lies within it. Without a "
+        "mark the two cannot be told apart."
     )
-    groups = dict.fromkeys(test.group for test in tests if test.group)
-    for group in groups:
-        yield f"**{group}**"
-        yield from _tests([test for test in tests if test.group == group], objective)
-    if groups:
-        yield folded(f"All {len(tests)} pairs", _tests(tests, objective))
-    else:
-        yield from _tests(tests, objective)
-
-
-def _tests(tests: Sequence[Contrast], objective: str) -> Iterator[str]:
-    """Yield a table, after a sentence where so few seeds leave it no chance of significance."""
-    seeds = max(test.seeds for test in tests)
-    least = smallest_p(seeds, len(tests))
-    if least >= SIGNIFICANT:
-        yield (
-            f"With {seeds} seeds the smallest p of this test is {smallest_p(seeds):.3g}, and "
-            f"{least:.2g} after correction for {len(tests)} tests: this table can find nothing "
-            "significant, however clear. Its intervals say how large the differences are."
-        )
-    of_objective = holm([test.objective_p for test in tests])
-    of_seconds = holm([test.seconds_p for test in tests])
-    rows = [
-        (test.name, test.objective, *_p(objective_p), test.seconds, *_p(seconds_p))
-        for test, objective_p, seconds_p in zip(tests, of_objective, of_seconds, strict=True)
-    ]
-    yield table(("pair", objective, "p", "", "seconds", "p", ""), rows)
-
-
-def _p(value: float | None) -> tuple[str | None, str]:
-    return probability(value), "*" * (value is not None and value < SIGNIFICANT)
+    yield Pairs.of(contrasts, "objective").matrix()
+    seconds = Pairs.of(contrasts, "seconds")
+    if any(estimate is not None for estimate in seconds.estimates):
+        yield folded(
+            "Times of all pairs",
+            ["Seconds of the row over those of the column, each at its own parameters.",
+             seconds.matrix()],
+        )  # fmt: skip

@@ -4,18 +4,23 @@ Factors that are true or false are treatments; the others, such as an architectu
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from dataclasses import dataclass
+from itertools import combinations
 
 from studies.display.words import listed
-from studies.figures.style import canvas, colours, legend_below, log_axis, rows_of_names
-from studies.report.contrasts import Contrast
+from studies.report.contrasts import Contrast, Measure, estimated
+from studies.report.effects_figure import effects_figure
 from studies.report.page import Pictures, table
 from studies.report.runs import ModelRun
 from studies.report.statistics import Estimate
 
 INTERACTION = "interaction"
+
+POOLED = "all"
+"""The group of effects that are means over all groups."""
+
+Form = frozenset[str]
+"""The treatments that a model has."""
 
 
 def treatments(runs: Mapping[str, ModelRun]) -> list[str]:
@@ -25,125 +30,132 @@ def treatments(runs: Mapping[str, ModelRun]) -> list[str]:
     return list(dict.fromkeys(known))
 
 
-def together(names: Sequence[str]) -> str:
-    """Return what all treatments at once are called."""
-    return "both" if len(names) == 2 else "all"
+def weights(names: Sequence[str], forms: Sequence[Form]) -> dict[str, dict[Form, float]]:
+    """Return what can be asked of models of some forms, as weights of their means, by name.
 
-
-def weights(names: Sequence[str]) -> dict[str, dict[frozenset[str], int]]:
-    """Return each treatment alone against none, all of them, and the interaction of two.
-
-    Each is a weight for the mean of the model with just these treatments.
+    That is each treatment alone, beside each of the others that it is found with; two treatments
+    at once; and their interaction: what both give beyond the sum of what each gives alone.
     """
-    none: frozenset[str] = frozenset()
-    every = frozenset(names)
-    effects = {name: {none: -1, frozenset({name}): 1} for name in names}
-    if len(names) > 1:
-        effects[together(names)] = {none: -1, every: 1}
-    if len(names) == 2:
-        first, second = (frozenset({name}) for name in names)
-        effects[INTERACTION] = {none: 1, first: -1, second: -1, every: 1}
-    return effects
+    steps = {
+        name: [form for form in forms if name not in form and form | {name} in forms]
+        for name in names
+    }
+    asked: dict[str, dict[Form, float]] = {}
+    for name, bases in steps.items():
+        always = frozenset.intersection(*bases) if bases else frozenset()
+        varied = frozenset().union(*bases) - always
+        for base in bases:
+            beside = [
+                f"with{'' if other in base else 'out'} {other}"
+                for other in names
+                if other in varied
+            ]
+            asked[", ".join([name, *beside])] = {base: -1.0, base | {name}: 1.0}
+    for first, second in combinations(names, 2):
+        for base in steps[first]:
+            one, other, both = base | {first}, base | {second}, base | {first, second}
+            if second not in base and other in forms and both in forms:
+                pair = f"{first} and {second}"
+                asked[f"{pair}"] = {base: -1.0, both: 1.0}
+                asked[f"{INTERACTION} of {pair}"] = {base: 1.0, one: -1.0, other: -1.0, both: 1.0}
+    return asked
 
 
-def effects(runs: Mapping[str, ModelRun]) -> list[Contrast]:
-    """Return each effect whose models are among `runs` and share seeds, by group."""
-    groups: dict[str, dict[frozenset[str], ModelRun]] = {}
-    for run in runs.values():
-        if run.attribute("factors", {}):
-            form = frozenset(run.drawn.treatments)
-            groups.setdefault(run.drawn.group, {}).setdefault(form, run)
-    contrasts = [
-        Contrast(name, [forms[form] for form in of_form], list(of_form.values()))
-        for forms in groups.values()
-        for name, of_form in weights(treatments(runs)).items()
-        if of_form.keys() <= forms.keys()
-    ]
-    return [contrast for contrast in contrasts if contrast.seeds]
+@dataclass(frozen=True)
+class Effects:
+    """All effects, by name and then by group; those of `POOLED` are means over all groups."""
+
+    contrasts: Mapping[str, Mapping[str, Contrast]]
+
+    @classmethod
+    def of(cls, runs: Mapping[str, ModelRun]) -> "Effects":
+        """Return each effect whose models are among `runs` and share seeds."""
+        groups: dict[str, dict[Form, ModelRun]] = {}
+        for run in runs.values():
+            if run.attribute("factors", {}):
+                form = frozenset(run.drawn.treatments)
+                groups.setdefault(run.drawn.group, {}).setdefault(form, run)
+        contrasts: dict[str, dict[str, Contrast]] = {}
+        names = treatments(runs)
+        every = sorted(
+            {form for forms in groups.values() for form in forms},
+            key=lambda form: (
+                len(form),
+                [names.index(name) for name in sorted(form, key=names.index)],
+            ),
+        )
+        for name, of_form in weights(names, every).items():
+            known = {
+                group: Contrast(name, [forms[form] for form in of_form], list(of_form.values()))
+                for group, forms in groups.items()
+                if of_form.keys() <= forms.keys()
+            }
+            known = {group: contrast for group, contrast in known.items() if contrast.seeds}
+            if len(known) > 1:
+                pooled = Contrast(
+                    name,
+                    [run for contrast in known.values() for run in contrast.runs],
+                    [w / len(known) for contrast in known.values() for w in contrast.weights],
+                )
+                known |= {POOLED: pooled} if pooled.seeds else {}
+            if known:
+                contrasts[name] = known
+        return cls(contrasts)
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups that have an effect, the mean over all last."""
+        known = dict.fromkeys(group for of_name in self.contrasts.values() for group in of_name)
+        return sorted(known, key=lambda group: group == POOLED)
+
+    def estimates(self, measure: Measure) -> dict[tuple[str, str], Estimate]:
+        """Return the estimates by name and group; they hold all at once."""
+        keys = [(name, group) for name, known in self.contrasts.items() for group in known]
+        values = estimated([self.contrasts[name][group] for name, group in keys], measure)
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def table(self, measure: Measure) -> str:
+        """Return a line for each effect, a column for each group."""
+        known = self.estimates(measure)
+        rows = [
+            [name, *(known.get((name, group)) for group in self.groups)]
+            for name in self.contrasts
+            if any((name, group) in known for group in self.groups)
+        ]
+        return table(["effect", *(group or "all models" for group in self.groups)], rows)
 
 
 def effects_section(
-    effects: Sequence[Contrast], names: Sequence[str], objective: str, pictures: Pictures
+    effects: Effects, names: Sequence[str], objective: str, is_fraction: bool, pictures: Pictures
 ) -> Iterator[str]:
-    """Yield the effects, per group, on the objective and on time."""
+    """Yield the effects, per group and over all, on the objective and on time."""
     yield f"## Effects of {listed(names)}"
-    if not effects:
-        yield "No group has a complete model with one of these changes, and one with none of them."
+    if not effects.contrasts:
+        yield "No group has two complete models that differ in one of these."
         return
-    alone = [effect for effect in effects if effect.name != INTERACTION]
-    yield pictures.shown(
-        f"Effects on test {objective}, with intervals", f"effects-on-{objective}.png",
-        effects_figure(
-            f"What each change does to test {objective}",
-            f"difference of mean test {objective} from the unchanged model",
-            [(effect.group, effect.name, effect.objective) for effect in alone],
-        ),
-    )  # fmt: skip
-    timed = [(e.group, e.name, e.seconds) for e in alone if e.seconds is not None]
-    if timed:
-        yield pictures.shown(
-            "Effects on training time, with intervals", "effects-on-seconds.png",
-            effects_figure(
-                "What each change does to training time",
-                "training seconds over the unchanged model's (ratio, log scale)",
-                timed,
-            ),
-        )  # fmt: skip
-    columns = list(weights(names))
-    by_group: dict[str, dict[str, Contrast]] = {}
-    for effect in effects:
-        by_group.setdefault(effect.group, {})[effect.name] = effect
-
-    def shown(measure: str) -> str:
-        rows = [
-            (group or "all models", *(getattr(known.get(name), measure, None) for name in columns))
-            for group, known in by_group.items()
-        ]
-        return table(("group", *columns), rows)
-
-    seeds = [str(number) for number in sorted({effect.seeds for effect in effects})]
-    has_interaction = INTERACTION in columns
+    measures: list[tuple[Measure, str, str]] = [
+        ("objective", f"Effects on test {objective}", f"difference of mean test {objective}"),
+        ("seconds", "Effects on training time", "ratio of training seconds (log scale)"),
+    ]
+    for measure, title, label in measures:
+        known = effects.estimates(measure)
+        if known:
+            name = f"effects-on-{objective if measure == 'objective' else 'seconds'}"
+            yield pictures.shown(
+                f"{title}, with intervals", name, effects_figure(title, label, known)
+            )
+    seeds = max(
+        contrast.seeds for known in effects.contrasts.values() for contrast in known.values()
+    )
     yield (
-        "Against the model with none of these changes, paired by seed "
-        f"({listed(seeds)} seeds), with 95% bootstrap intervals."
-        + f" The interaction is both - {' - '.join(names)} + none: 0 where the effects add up."
-        * has_interaction
+        f"Paired by seed ({seeds} seeds), with t intervals that hold for all effects of a table at "
+        f"once (95%); `{POOLED}` is the mean over the groups. An interaction is what both changes "
+        "give beyond the sum of what each gives alone: 0, and 1 of a ratio, where they add up."
     )
     yield f"Difference of mean test {objective}:"
-    yield shown("objective")
-    of_interaction = " (of the interaction: 1 where the ratios multiply)" * has_interaction
-    yield f"Ratio of mean training seconds{of_interaction}:"
-    yield shown("seconds")
-    yield "Each model trains at its own winner's parameters, so its time is that of these, too."
-
-
-def effects_figure(title: str, label: str, rows: Sequence[tuple[str, str, Estimate]]) -> Figure:
-    """Draw estimates by group and name, with their intervals; ratios on a logarithmic axis."""
-    figure, axes = canvas(title, width=7.6, height=1.6 + 0.3 * max(len(rows), 3))
-    neutral = rows[0][2].neutral
-    axes.axvline(neutral, color="black", linewidth=1)
-    of_group = colours(group for group, _, _ in rows)
-    ends: list[float] = []
-    for place, (group, _, estimate) in enumerate(rows):
-        value = estimate.value
-        low, high = (value if end is None else end for end in (estimate.low, estimate.high))
-        ends += [low, high]
-        # A bootstrap interval of few seeds may leave its value out.
-        errors = [[max(value - low, 0.0)], [max(high - value, 0.0)]]
-        axes.errorbar(
-            [value], [place], xerr=errors, color=of_group[group], marker="o",
-            markersize=6, markeredgecolor="black", ecolor="#303030", elinewidth=1.4, capsize=3,
-        )  # fmt: skip
-    names = [f"{group}: {name}" if group else name for group, name, _ in rows]
-    rows_of_names(axes, names, [estimate.text for _, _, estimate in rows], 8.5)
-    if len(of_group) > 1:
-        handles = [
-            Line2D([], [], color=colour, marker="o", markeredgecolor="black", label=group)
-            for group, colour in of_group.items()
-        ]
-        legend_below(figure, columns=min(len(handles), 6), handles=handles)
-    if neutral:
-        log_axis(axes, (1, 1.5, 2, 3, 5))
-        axes.set_xlim(min([0.8, *ends]) / 1.15, max([1.25, *ends]) * 1.15)
-    axes.set_xlabel(label)
-    return figure
+    yield effects.table("objective")
+    if is_fraction:
+        yield f"Ratio of the odds of test {objective}, which no ceiling at 1 compresses:"
+        yield effects.table("odds")
+    yield "Ratio of training seconds, each model at its own winner's parameters:"
+    yield effects.table("seconds")

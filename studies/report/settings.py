@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
 from studies.report.choice import differences
-from studies.report.contrasts import Contrast
+from studies.report.contrasts import Contrast, estimated
 from studies.report.gaps import Gap
 from studies.report.page import table
 from studies.report.runs import PUBLISHED, USUAL, ModelRun
@@ -65,7 +65,8 @@ def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> Iterator
     yield "## Other ways"
     yield (
         f"Experiments that differ in one setting only. {runs[0].objective.capitalize()} is that of "
-        "the reruns; differences are paired by seed, with 95% bootstrap intervals."
+        "the reruns; differences are paired by seed, with intervals that hold for all models of a "
+        "table at once (95%)."
     )
     for field, pairs in known:
         usual, variant = pairs[0]
@@ -89,10 +90,10 @@ def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
     titles = ["model", *(f"{name}, {way}" for name in columns for way in (usual, variant))]
     titles.insert(5, f"{variant} - {usual}")
     rows: list[list[object]] = []
-    for pair in pairs:
-        contrast = Contrast(field, pair)
+    gains = estimated([Contrast(field, pair) for pair in pairs])
+    for pair, gain in zip(pairs, gains, strict=True):
         row = [pair[0].model, *(cell(run) for cell in columns.values() for run in pair)]
-        row.insert(5, contrast.objective if contrast.seeds else None)
+        row.insert(5, gain)
         if field == "search":
             row.append(regret(*pair))
         rows.append(row)

@@ -8,14 +8,13 @@ from studies.display.markdown import bullets
 from studies.display.words import duration, value_text
 from studies.experiment.stage import RERUN
 from studies.report.runs import ModelRun
-from studies.report.statistics import RESAMPLES
 
 METHOD = (
-    "± is the standard deviation (n-1) over reruns, on seeds that no search used. "
-    "A seed fixes all that is random in a training, so models are compared by seed. Intervals are "
-    f"BCa bootstrap intervals of {RESAMPLES:,} resamples of the seeds; with ten seeds they come "
-    "out a little too narrow. They tell of the chance in seeds alone, not of the choice of the "
-    "winner, and not of other data."
+    "± is the standard deviation (n-1) over reruns, on seeds that no search used. A seed fixes all "
+    "that is random in a training, so models are compared by seed: intervals are Student's, of the "
+    "differences by seed, or of the logarithms of ratios, and hold for all that a table shows at "
+    "once with a probability of 95% (Šidák). They tell of the chance in seeds, not of that in the "
+    "choice of the winner."
 )
 
 
@@ -84,11 +83,14 @@ def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[s
 def _grid(run: ModelRun) -> str:
     """Return the values that an experiment searches: `learning_rate 0.005, 0.001; alpha 0, 0.1`."""
     grid = {name: run.protocol.get(f"{name}s") for name in run.names if run.searches}
-    return "; ".join(
-        f"{name} {', '.join(map(value_text, values))}"
-        for name, values in grid.items()
-        if isinstance(values, list)
-    ) or "no search"
+    return (
+        "; ".join(
+            f"{name} {', '.join(map(value_text, values))}"
+            for name, values in grid.items()
+            if isinstance(values, list)
+        )
+        or "no search"
+    )
 
 
 def _cost(trainings: Sequence[TrainingRun]) -> dict[str, str]:
