@@ -7,7 +7,7 @@ does not load torch.
 Source: the paper's model section; Table I pins every layer by its parameter counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,9 +25,16 @@ CNN_PAIRS_AT_ONCE = 256
 """Of how many pairs a step the maps stay in the processor's cache, over all CNNs side by side."""
 
 VARIANTS = {
-    "": (False, False), "Siamese": (True, False), "Aux": (False, True), "Auxsiamese": (True, True),
+    "": (False, False, False), "Siamese": (True, True, False), "Aux": (True, False, True),
+    "Auxsiamese": (True, True, True),
 }  # fmt: skip
-"""Whether models of a prefix share their weights, and whether they have an auxiliary loss."""
+"""Whether models of a prefix see the two images apart, share their weights, and have an auxiliary
+loss."""
+
+UNSHARED = "Unshared"
+"""Prefix of the controls: Aux models that are trained without their auxiliary loss. The paper has no
+such model. Beside it one sees what weight sharing and the auxiliary loss do: a plain model differs
+from theirs in seeing both images at once, too."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class ModelSpec:
 
     name: str
     architecture: str
+    two_branches: bool
+    """Whether the images are seen apart: so in all but the plain models."""
     weight_sharing: bool
     auxiliary_loss: bool
     parameters: int
@@ -49,11 +58,6 @@ class ModelSpec:
         if self.architecture == "CNN":
             networks = min(networks, CNN_PAIRS_AT_ONCE // batch_size)
         return max(1, networks)
-
-    @property
-    def two_branches(self) -> bool:
-        """Whether the images are seen apart: so in all but the plain models."""
-        return self.weight_sharing or self.auxiliary_loss
 
 
 def _table() -> dict[str, ModelSpec]:
@@ -75,13 +79,22 @@ MODELS: dict[str, ModelSpec] = _table()
 """Every model by its name, in the paper's order and spelling."""
 
 
+CONTROLS: dict[str, ModelSpec] = {
+    UNSHARED + architecture: replace(
+        MODELS["Aux" + architecture], name=UNSHARED + architecture, auxiliary_loss=False
+    )
+    for architecture in METHODS
+}
+"""What the paper's models are compared with, beside each other: not in the paper."""
+
+
 def build(name: str) -> "Network":
     """Build the model called `name` with PyTorch's default initial weights.
 
     They are drawn from PyTorch's global generator: seed it first. Raises KeyError for a name that
-    is not in `MODELS`.
+    is neither in `MODELS` nor in `CONTROLS`.
     """
     from digitcmp.networks import ARCHITECTURES, assemble
 
-    spec = MODELS[name]
+    spec = (MODELS | CONTROLS)[name]
     return assemble(ARCHITECTURES[spec.architecture], spec.two_branches, spec.weight_sharing)

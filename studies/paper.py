@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from digitcmp.models import MODELS, VARIANTS, ModelSpec, build
+from digitcmp.models import CONTROLS, MODELS, VARIANTS, ModelSpec, build
 from studies.display.errors import UsageError
 from studies.experiment.beyond import Beyond
 from studies.experiment.definition import (
@@ -163,9 +163,11 @@ class PairTraining(Training):
     def recorded_as(self, model: str, parameters: Parameters) -> tuple[str, Parameters]:
         """Return the Siamese model for an Auxsiamese one at alpha 0: they are the same to the bit.
 
-        Without a weight decay there may as well be none.
+        So is a control the Aux model at alpha 0. Without a weight decay there may as well be none.
         """
         shared = {k: v for k, v in parameters.items() if (k, v) != ("weight_decay", 0.0)}
+        if self.spec.name in CONTROLS:
+            return f"Aux{self.spec.architecture}", {**shared, "alpha": 0.0}
         if shared.get("alpha") == 0 and self.spec.weight_sharing:
             del shared["alpha"]
             return f"Siamese{self.spec.architecture}", shared
@@ -217,7 +219,8 @@ def _experiment(
     if search == "stages":
         settings["stage1_alpha"] = float(stage1_alpha)
     trainings = [
-        PairTraining(partial(build, name), spec, epochs, auxiliary) for name, spec in MODELS.items()
+        PairTraining(partial(build, name), spec, epochs, auxiliary)
+        for name, spec in (MODELS if search == "published" else MODELS | CONTROLS).items()
     ]
     return Experiment(
         name="paper",
@@ -262,10 +265,10 @@ def _variants(name: str, architecture: "Architecture", code: str, paper: Experim
 
     epochs, auxiliary = int(paper.settings["epochs"]), str(paper.settings["auxiliary"])
     trainings = []
-    for prefix, (sharing, has_auxiliary) in VARIANTS.items():
-        make = partial(assemble, architecture, sharing or has_auxiliary, sharing)
+    for prefix, (two_branches, sharing, has_auxiliary) in VARIANTS.items():
+        make = partial(assemble, architecture, two_branches, sharing)
         count = sum(parameter.numel() for parameter in make().parameters())
-        spec = ModelSpec(prefix + name, name, sharing, has_auxiliary, count, code)
+        spec = ModelSpec(prefix + name, name, two_branches, sharing, has_auxiliary, count, code)
         trainings.append(PairTraining(make, spec, epochs, auxiliary))
     return replace(paper, published={}, no_better=(), **_compared(trainings))
 
@@ -279,6 +282,7 @@ def _compared(trainings: Sequence[PairTraining]) -> dict[str, Any]:
         "factors": {
             name: {
                 "architecture": spec.architecture,
+                "two branches": spec.two_branches,
                 "weight sharing": spec.weight_sharing,
                 "auxiliary loss": spec.auxiliary_loss,
             }

@@ -40,7 +40,7 @@ def compose(
         title = f"Results of {listed(list(dict.fromkeys(run.experiment for run in runs)))}"
     pictures = Pictures(figures)
     values = [rerun.value or 0.0 for run in chosen.values() for rerun in run.measured]
-    is_fraction = 0 <= min(values) and max(values) <= 1
+    is_fraction = min(values) >= 0 and max(values) <= 1
     paragraphs = [
         f"# {title}",
         bullets(sentences),

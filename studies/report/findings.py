@@ -1,15 +1,14 @@
 """The findings in plain sentences: each follows from the interval that stands beside it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from studies.display.words import listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
 from studies.report.effects import INTERACTION, POOLED, Effects
 from studies.report.headline import is_restless
-from studies.report.page import probability
-from studies.report.published import agreement, is_fraction
+from studies.report.published import agreement
 from studies.report.runs import ModelRun
-from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate, smallest_p, step_down
+from studies.report.statistics import MARGIN, Estimate
 
 
 def findings(runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs) -> Iterator[str]:
@@ -96,7 +95,7 @@ def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
             continue
         is_better = runs[first].sign * gain.direction > 0
         if is_better:
-            verdict = f"disagree: it is better"
+            verdict = "disagree: it is better"
         elif gain.direction:
             verdict = "go further: it is worse"
         elif gain.is_equal():
