@@ -32,9 +32,9 @@ VARIANTS = {
 loss."""
 
 UNSHARED = "Unshared"
-"""Prefix of the controls: Aux models that are trained without their auxiliary loss. The paper has no
-such model. Beside it one sees what weight sharing and the auxiliary loss do: a plain model differs
-from theirs in seeing both images at once, too."""
+"""Prefix of the controls: Aux models that are trained without their auxiliary loss. The paper has
+no such model. Beside it one sees what weight sharing and the auxiliary loss do: a plain model
+differs from theirs in seeing both images at once, too."""
 
 
 @dataclass(frozen=True)

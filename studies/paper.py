@@ -195,6 +195,9 @@ def _experiment(
         Literal["softmax", "logits"], "What the auxiliary loss is made of."
     ] = "softmax",
     stage1_alpha: Annotated[float, "Weight of the auxiliary loss in the first stage."] = 0.0,
+    split: Annotated[
+        Literal["fixed", "by-seed"], "Whether each seed tests on other images."
+    ] = "fixed",
     select_on: Annotated[Literal["test", "validation"], "Pairs on which cells compete."] = "test",
     search: Annotated[
         Search, "Two grids, one grid, or none: rerun the winners of the paper's Table I."
@@ -216,6 +219,8 @@ def _experiment(
     settings: dict[str, Value] = {
         "epochs": epochs, "auxiliary": auxiliary, "data": data, "pairs": PAIRS,
     }  # fmt: skip
+    if split != "fixed":
+        settings["split"] = split
     if search == "stages":
         settings["stage1_alpha"] = float(stage1_alpha)
     trainings = [
@@ -228,7 +233,7 @@ def _experiment(
         stages=(first, STAGES[1]),
         repeats=repeats, reruns=reruns, select_on=select_on, search=search, rank_by=rank_by,
         racing=racing, extend=extend, settle=settle, margin=margin,
-        data=partial(_digits, data, data_dir),
+        data=partial(_digits, data, data_dir, split),
         settings=settings,
         published=TABLE_I,
         published_with={"epochs": EPOCHS},
@@ -291,7 +296,8 @@ def _compared(trainings: Sequence[PairTraining]) -> dict[str, Any]:
     }
 
 
-def _digits(name: str, folder: Path | None) -> "PooledDigits":
+def _digits(name: str, folder: Path | None, split: str) -> "PooledDigits":
     from digitcmp.data import mnist, pairs
 
-    return pairs.pool(mnist.load(name, None if folder is None else Path(folder)))
+    digits = mnist.load(name, None if folder is None else Path(folder))
+    return pairs.pool(digits, is_split_by_seed=split == "by-seed")

@@ -3,7 +3,9 @@
 Source: experimental set-up.
 """
 
+import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +36,9 @@ class PooledDigits:
     validation: PooledImages
     test: PooledImages
     sha256: str
-    """That of the Digits they were pooled from."""
+    """That of the Digits they were pooled from, and of the split where each seed has its own."""
+    is_split_by_seed: bool = False
+    """Whether each seed splits all images anew into parts of the same sizes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +66,13 @@ class PairSets:
     """The same pixels' standard deviation."""
 
 
-def pool(digits: Digits) -> PooledDigits:
+def pool(digits: Digits, is_split_by_seed: bool = False) -> PooledDigits:
     """Average-pool every image of a data set, once for all the seeds that draw from it."""
-    return PooledDigits(
-        _pool(digits.train), _pool(digits.validation), _pool(digits.test), digits.sha256
-    )
+    sha256 = digits.sha256
+    if is_split_by_seed:
+        sha256 = hashlib.sha256(f"{sha256} split by seed".encode()).hexdigest()
+    parts = (_pool(part) for part in (digits.train, digits.validation, digits.test))
+    return PooledDigits(*parts, sha256, is_split_by_seed)
 
 
 def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
@@ -79,13 +85,14 @@ def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
 
     Source: experimental set-up. Where we depart from the paper: it has no validation pairs.
     """
-    parts = (digits.train, digits.validation, digits.test)
-    streams = np.random.SeedSequence(seed).spawn(len(parts))
+    parts: Sequence[PooledImages] = (digits.train, digits.validation, digits.test)
+    *streams, splitting = map(_generator, np.random.SeedSequence(seed).spawn(len(parts) + 1))
+    if digits.is_split_by_seed:
+        parts = split(parts, splitting)
     drawn = [
-        draw(len(part.labels), count, np.random.Generator(np.random.PCG64(stream)))
-        for part, stream in zip(parts, streams, strict=True)
+        draw(len(part.labels), count, stream) for part, stream in zip(parts, streams, strict=True)
     ]
-    mean, deviation = _moments(digits.train.sums[drawn[0]])
+    mean, deviation = _moments(parts[0].sums[drawn[0]])
 
     def pair_set(part: PooledImages, pairs: NDArray[np.intp]) -> PairSet:
         images = (part.sums[pairs].astype(np.float32) - mean) / deviation
@@ -94,6 +101,29 @@ def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
 
     train, validation, test = map(pair_set, parts, drawn)
     return PairSets(train, validation, test, mean, deviation)
+
+
+def split(parts: Sequence[PooledImages], generator: np.random.Generator) -> list[PooledImages]:
+    """Return all images of some parts, split at random into parts of about the same sizes.
+
+    Each digit is split by itself, in the proportion of the sizes.
+    """
+    sums = np.concatenate([part.sums for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    ends = np.cumsum([len(part.labels) for part in parts]) / len(labels)
+    order = np.asarray(generator.bit_generator.random_raw(len(labels))).argsort(kind="stable")
+    chosen: list[list[NDArray[np.intp]]] = [[] for _ in parts]
+    for digit in np.unique(labels):
+        images = order[labels[order] == digit]
+        cuts = np.rint(ends[:-1] * len(images)).astype(int)
+        for part, taken in zip(chosen, np.split(images, cuts), strict=True):
+            part.append(taken)
+    places = [np.sort(np.concatenate(part)) for part in chosen]
+    return [PooledImages(sums[place], labels[place]) for place in places]
+
+
+def _generator(stream: np.random.SeedSequence) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(stream))
 
 
 def draw(images: int, pairs: int, generator: np.random.Generator) -> NDArray[np.intp]:
