@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from storage.queries import GridCell
 from storage.trainings import Value
 from studies.display.words import number_text, value_text
-from studies.figures.search import AS_GOOD, FRAME, Search, has_words, is_done
+from studies.figures.search import AS_GOOD, FRAME, Search, is_done
 from studies.figures.style import FAINT, OURS, canvas, legend_below
 
 ASIDE = 0.015
@@ -41,8 +41,7 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
     ours = sorted(by_place)
     axes.errorbar(
         ours, [by_place[place][0] for place in ours], [by_place[place][1] for place in ours],
-        color=OURS, marker="o", capsize=3, linestyle="none" if has_words(values) else "-",
-        label="ours, mean ± sd",
+        color=OURS, marker="o", capsize=3, linestyle="none", label="ours, mean ± sd",
     )  # fmt: skip
     published = search.published or {"parameters": {}}
     if published["parameters"].get(name) in places:

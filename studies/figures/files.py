@@ -8,9 +8,11 @@ from sqlalchemy import Engine
 
 from storage.queries import (
     GridCell,
+    Rerun,
     best_cell,
     model_results,
     rerun_curves,
+    reruns,
     stage_cells,
     studies,
 )
@@ -18,8 +20,8 @@ from studies.figures.curves import curve, loss_curves
 from studies.figures.models import (
     DrawnModel,
     objective_against_seconds,
-    objective_bars,
-    seconds_bars,
+    objective_dots,
+    seconds_dots,
 )
 from studies.figures.search import Search, heat_map
 
@@ -50,12 +52,17 @@ def figures_of(
         file = "training-loss.png" if is_objective else "loss.png"
         yield file, loss_curves(model, curves)
     results = {result.model: result for result in model_results(engine, experiment)}
+    done: dict[str, list[Rerun]] = {}
+    for rerun in reruns(engine, experiment):
+        done.setdefault(rerun.model, []).append(rerun)
     order = dict.fromkeys([*attributes[model].get("models", ()), *results])
     models = [
         DrawnModel(
             results[name],
             attributes[name].get("published") or {},
             attributes[name].get("factors") or {},
+            [rerun.value for rerun in done[name] if rerun.value is not None],
+            [rerun.counted_seconds for rerun in done[name] if rerun.counted_seconds is not None],
         )
         for name in order
         if name in results
@@ -83,9 +90,9 @@ def model_figures(models: Sequence[DrawnModel]) -> Iterator[tuple[str, Figure]]:
     """Draw models side by side, where there are any: their objective and their seconds."""
     if models:
         objective = models[0].result.objective
-        yield f"{objective}.png", objective_bars(models)
+        yield f"{objective}.png", objective_dots(models)
         if any(model.result.mean_seconds for model in models):
-            yield "seconds.png", seconds_bars(models)
+            yield "seconds.png", seconds_dots(models)
             yield f"{objective}-against-seconds.png", objective_against_seconds(models)
 
 

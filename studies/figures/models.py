@@ -1,11 +1,15 @@
 """The models side by side: objective and training time, what is published beside ours."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean, stdev
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from scipy.special import stdtrit
 
 from storage.queries import ModelResult
 from studies.display.words import listed, plus_minus
@@ -14,7 +18,6 @@ from studies.figures.style import (
     FAINT,
     MARKERS,
     OURS,
-    PUBLISHED,
     canvas,
     colours,
     legend_below,
@@ -22,8 +25,7 @@ from studies.figures.style import (
     rows_of_names,
 )
 
-Bar = tuple[Any, float | None]
-"""Mean and standard deviation."""
+PUBLISHED_LABEL = "published, mean ± sd"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class DrawnModel:
     published: Mapping[str, Any] = field(default_factory=dict)
     """As the study attribute of that name; empty where nothing is published."""
     factors: Mapping[str, str | bool] = field(default_factory=dict)
+    values: Sequence[float] = ()
+    """The objective of each rerun."""
+    seconds: Sequence[float] = ()
+    """The undisturbed seconds of each rerun."""
 
     @property
     def group(self) -> str:
@@ -46,62 +52,75 @@ class DrawnModel:
         return tuple(name for name, value in self.factors.items() if value is True)
 
 
-def objective_bars(models: Sequence[DrawnModel]) -> Figure:
+def objective_dots(models: Sequence[DrawnModel]) -> Figure:
     """Draw the objective of each model's reruns, with what is published."""
     objective = models[0].result.objective
-    title = f"Test {objective} of the reruns, mean ± standard deviation"
-    ours = [(model.result.mean, model.result.deviation) for model in models]
-    figure, means = _bars(title, models, ours, ("mean", "deviation"), digits=3)
-    # An accuracy, or another fraction: its whole range.
-    if min(means) >= 0 and 0.5 <= max(means) <= 1:
-        figure.axes[0].set_xlim(0, 1)
+    title = f"Test {objective} of the reruns: each, and the mean with its 95% interval"
+    figure = _dots(title, models, [model.values for model in models], ("mean", "deviation"), 3)
     figure.axes[0].set_xlabel(f"test {objective}")
     return figure
 
 
-def seconds_bars(models: Sequence[DrawnModel]) -> Figure:
+def seconds_dots(models: Sequence[DrawnModel]) -> Figure:
     """Draw the seconds that a training of each model takes, with what is published."""
     models = [model for model in models if model.result.mean_seconds]
-    title = "Training time of the reruns, mean ± standard deviation"
-    ours = [(m.result.mean_seconds or 0.0, m.result.deviation_seconds) for m in models]
-    figure, means = _bars(title, models, ours, ("seconds", "seconds_deviation"), digits=1)
-    # From 1 s to 100 s: on a linear axis half of the bars would not be seen.
-    log_seconds(figure.axes[0], means)
+    title = "Training time of the reruns: each, and the mean with its 95% interval"
+    names = ("seconds", "seconds_deviation")
+    figure = _dots(title, models, [model.seconds for model in models], names, 1)
+    known = [second for model in models for second in model.seconds]
+    known += [model.published["seconds"] for model in models if model.published.get("seconds")]
+    # From 1 s to 100 s.
+    log_seconds(figure.axes[0], known)
     figure.axes[0].set_xlabel("seconds per training (wall time, log scale)")
     return figure
 
 
-def _bars(
+def _dots(
     title: str,
     models: Sequence[DrawnModel],
-    ours: Sequence[Bar],
+    samples: Sequence[Sequence[float]],
     names: tuple[str, str],
     digits: int,
-) -> tuple[Figure, list[float]]:
-    """Draw our bars beside those published under two names; return the means of all, too."""
-    published = [(m.published.get(names[0]), m.published.get(names[1])) for m in models]
-    is_alone = all(mean is None for mean, _ in published)
+) -> Figure:
+    """Draw our reruns and their mean, and what is published under two names below them."""
     figure, axes = canvas(title, width=7.6, height=1.6 + 0.42 * max(len(models), 2))
-    means: list[float] = []
-    texts: list[list[str]] = [[] for _ in models]
-    for bars, shift, colour, label in (
-        (ours, 0.0 if is_alone else -0.2, OURS, "ours"), (published, 0.2, PUBLISHED, "published"),
-    ):  # fmt: skip
-        known = {place: bar for place, bar in enumerate(bars) if bar[0] is not None}
-        for place, (mean, deviation) in known.items():
-            means.append(mean)
-            texts[place].append(plus_minus(mean, deviation, digits))
-        axes.barh(
-            [place + shift for place in known], [mean for mean, _ in known.values()], height=0.38,
-            xerr=[deviation or 0.0 for _, deviation in known.values()], color=colour,
-            error_kw={"ecolor": "black", "elinewidth": 1, "capsize": 2},
-            label=label if known else None,
+    texts = []
+    for place, (model, sample) in enumerate(zip(models, samples, strict=True)):
+        mean, deviation = fmean(sample), stdev(sample) if len(sample) > 1 else None
+        axes.plot(
+            sample, [place - 0.12] * len(sample), marker="|", markersize=9, color=OURS, alpha=0.45,
+            linestyle="none", label="ours, each rerun" if place == 0 else None,
         )  # fmt: skip
-    names_of_models = [model.result.model for model in models]
-    rows_of_names(axes, names_of_models, ["\n".join(text) for text in texts], 7.5)
-    if not is_alone:
-        legend_below(figure)
-    return figure, means
+        axes.errorbar(
+            [mean], [place - 0.12], xerr=[_half_width(sample)], color=OURS, marker="o",
+            markersize=6, markeredgecolor="black", ecolor="black", elinewidth=1.6, capsize=3,
+            label="ours, mean with 95% interval" if place == 0 else None,
+        )  # fmt: skip
+        text = plus_minus(mean, deviation, digits)
+        theirs, spread = (model.published.get(name) for name in names)
+        if theirs is not None:
+            axes.errorbar(
+                [theirs], [place + 0.24], xerr=None if spread is None else [spread],
+                color="#707070", marker="D", markersize=5, markerfacecolor="white", elinewidth=1,
+                capsize=2, label=None if PUBLISHED_LABEL in _labels(axes) else PUBLISHED_LABEL,
+            )  # fmt: skip
+            text += f"\n{plus_minus(theirs, spread, digits)}"
+        texts.append(text)
+    rows_of_names(axes, [model.result.model for model in models], texts, 7.5)
+    legend_below(figure, columns=3)
+    return figure
+
+
+def _labels(axes: Axes) -> list[str]:
+    return axes.get_legend_handles_labels()[1]
+
+
+def _half_width(sample: Sequence[float]) -> float:
+    """Return half the width of the 95% interval of a mean; 0 for a single value."""
+    count = len(sample)
+    if count < 2:
+        return 0.0
+    return float(stdtrit(count - 1, 0.975)) * stdev(sample) / math.sqrt(count)
 
 
 def objective_against_seconds(models: Sequence[DrawnModel]) -> Figure:

@@ -40,6 +40,8 @@ class Search:
     contenders: tuple[str, ...] = ()
     """The names of cells that cannot be told from the winner, itself among them; none where that
     is not known."""
+    scale: tuple[float, float] | None = None
+    """The least and the most that colours tell apart; by default those of the cells."""
 
     @classmethod
     def of_study(
@@ -116,7 +118,8 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
         for cell in search.best_last(cells)
         if {down, across} <= cell.parameters.keys()
     }
-    title = f"{search.model}: {search.measured}, mean ± standard deviation"
+    spread = " ± standard deviation" * any(cell.deviation is not None for cell in cells)
+    title = f"{search.model}: {search.measured}, mean{spread}"
     figure, axes = canvas(title, max(6.6, 1.6 + len(columns)), max(HEIGHT, 1.4 + 0.6 * len(rows)))
     means = np.full((len(rows), len(columns)), math.nan)
     for place, cell in by_place.items():
@@ -124,7 +127,8 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
             means[place] = cell.mean
     # The better, the lighter.
     colours = "cividis_r" if search.is_minimized else "cividis"
-    image = axes.imshow(means, cmap=colours, aspect="auto")
+    low, high = search.scale or scale(search.is_minimized, cells)
+    image = axes.imshow(means, cmap=colours, aspect="auto", vmin=low, vmax=high)
     axes.set_facecolor("#EEEEEE")
     tones = np.asarray(image.norm(means))
     lightness = 1 - tones if search.is_minimized else tones
@@ -138,7 +142,15 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
     axes.set_ylabel(down)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, label=f"mean {search.measured}")
+    beyond = (
+        bool(np.nanmin(means, initial=low) < low),
+        bool(np.nanmax(means, initial=high) > high),
+    )
+    extend = {(True, False): "min", (False, True): "max", (True, True): "both"}.get(
+        beyond, "neither"
+    )
+    dead = "; †n: n dead networks" * any(cell.dead for cell in cells)
+    figure.colorbar(image, ax=axes, label=f"mean {search.measured}{dead}", extend=extend)
     framed = [(AS_GOOD, cell.parameters) for cell in cells if cell.name in search.contenders]
     framed += [("winner", best.parameters)] if best else []
     if search.published:
@@ -159,10 +171,26 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
     return figure
 
 
+def scale(is_minimized: bool, cells: Iterable[GridCell]) -> tuple[float, float]:
+    """Return the least and the most that the colours of a heat map tell apart.
+
+    One dead network would take the whole range: cells that have one are left out where others are
+    left, as far as they are worse.
+    """
+    done = [cell for cell in cells if is_done(cell)]
+    alive = [cell.mean or 0.0 for cell in done if not cell.dead] or [c.mean or 0.0 for c in done]
+    every = [cell.mean or 0.0 for cell in done] or [0.0]
+    alive = alive or every
+    if is_minimized:
+        return min(every), max(alive)
+    return min(alive), max(every)
+
+
 def _text(cell: GridCell) -> str:
     if cell.state != "COMPLETE" or cell.mean is None:
         return UNDONE.get(cell.state, cell.state.lower())
-    return plus_minus(cell.mean, cell.deviation, 3).replace(" ±", "\n±")
+    dead = f" †{cell.dead}" if cell.dead else ""
+    return plus_minus(cell.mean, cell.deviation, 3).replace(" ±", "\n±") + dead
 
 
 def _frame(axes: Axes, row: int, column: int, label: str) -> None:

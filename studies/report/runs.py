@@ -72,7 +72,14 @@ class ModelRun:
     @property
     def drawn(self) -> DrawnModel:
         """What figures show of it; of a complete run only."""
-        return DrawnModel(self.result, self.published, self.attribute("factors", {}))
+        seconds = [rerun.counted_seconds for rerun in self.measured]
+        return DrawnModel(
+            self.result,
+            self.published,
+            self.attribute("factors", {}),
+            [rerun.value for rerun in self.measured if rerun.value is not None],
+            [taken for taken in seconds if taken is not None],
+        )
 
     @property
     def searches(self) -> list[str]:
