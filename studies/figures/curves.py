@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from matplotlib.figure import Figure
@@ -21,6 +21,9 @@ CROWDED = 0.05
 """Numbers that lie closer are drawn at equal distances instead; of the axis."""
 
 TICKS = 15
+
+PANELS = 4
+"""Beside each other."""
 
 
 def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
@@ -112,4 +115,30 @@ def loss_curves(model: str, curves: Sequence[tuple[float, ...]]) -> Figure:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(axis="y", color=FAINT)
     axes.legend(frameon=False)
+    return figure
+
+
+def loss_panels(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
+    """Draw the training loss of each rerun by epoch, a panel for each model.
+
+    Source: Fig. 2c, which shows one model.
+    """
+    rows = math.ceil(len(curves) / PANELS)
+    figure = Figure(figsize=(2.4 * PANELS, 0.4 + 1.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat
+    is_positive = all(loss > 0 for group in curves.values() for curve in group for loss in curve)
+    for axes, (model, of_model) in zip(panels, curves.items(), strict=False):
+        for losses in of_model:
+            axes.plot(range(1, len(losses) + 1), losses, color=OURS, alpha=0.5, linewidth=0.8)
+        axes.set_title(model, loc="left", fontsize=10)
+        axes.grid(axis="y", color=FAINT)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if is_positive:
+            axes.set_yscale("log")
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    for axes in list(figure.axes)[len(curves) :]:
+        axes.set_visible(False)
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel("training loss", fontsize=10)
     return figure

@@ -8,6 +8,7 @@ from studies.display.words import listed
 from studies.figures import Format
 from studies.report.choice import incomplete
 from studies.report.contrasts import Pairs, comparisons, pairs_section
+from studies.report.convergence import convergence_section
 from studies.report.effects import Effects, effects_section, treatments
 from studies.report.findings import findings
 from studies.report.headline import headline_section
@@ -50,6 +51,7 @@ def compose(
         *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
         *(pairs_section(pairs.contrasts, objective) if len(chosen) > 1 else ()),
         *searches_section(chosen.values(), trainings, pictures),
+        *convergence_section(chosen.values(), trainings, pictures),
         *settings_section(runs, trainings),
         *provenance_section(runs, trainings),
     ]

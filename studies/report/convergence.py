@@ -1,0 +1,50 @@
+"""The section on convergence: the training loss of the reruns, epoch by epoch."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from storage.trainings import TrainingRun
+from studies.figures import loss_panels
+from studies.report.page import Pictures, table
+from studies.report.runs import ModelRun
+
+UNSETTLED = 2.0
+"""A training whose last loss is so many times its least one has not converged."""
+
+Curve = Sequence[float]
+"""Mean training loss of each epoch."""
+
+
+def loss_curves_of(run: ModelRun, trainings: Mapping[str, TrainingRun]) -> list[Curve]:
+    """Return the loss curves of a model's reruns, as far as they are known."""
+    known = (trainings.get(rerun.fingerprint or "") for rerun in run.measured)
+    return [training.loss_curve for training in known if training and training.loss_curve]
+
+
+def is_unsettled(curve: Curve) -> bool:
+    """Return whether a training ends above twice its least loss."""
+    finite = [loss for loss in curve if math.isfinite(loss)]
+    return not finite or not curve[-1] <= UNSETTLED * min(finite)
+
+
+def convergence_section(
+    runs: Iterable[ModelRun], trainings: Mapping[str, TrainingRun], pictures: Pictures
+) -> Iterator[str]:
+    """Yield the loss curves of all models, and how many reruns had not settled at the end."""
+    curves = {run.model: loss_curves_of(run, trainings) for run in runs}
+    curves = {model: of_model for model, of_model in curves.items() if of_model}
+    if not curves:
+        return
+    yield "## Convergence"
+    yield pictures.shown("Training loss of each rerun", "loss.png", loss_panels(curves))
+    yield (
+        f"Unsettled are reruns whose last loss is over {UNSETTLED:g} times their least one: more "
+        "epochs, or a smaller learning rate, might still change them."
+    )
+    yield table(
+        ("model", "reruns", "unsettled"),
+        [
+            (model, len(of_model), sum(map(is_unsettled, of_model)))
+            for model, of_model in curves.items()
+        ],
+    )
