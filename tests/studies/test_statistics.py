@@ -1,6 +1,7 @@
 """Estimates and tests, against hand-made cases and against scipy asked directly."""
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,58 +9,49 @@ from scipy import stats
 
 from studies.report.gaps import Gap, paired_gap, unpaired_gap
 from studies.report.statistics import (
-    RESAMPLES,
+    EXACT,
+    MARGIN,
     Estimate,
-    difference,
+    Sample,
+    estimates,
     holm,
-    ratio,
-    signed_rank,
     smallest_p,
+    step_down,
 )
 
-NOISE = np.random.default_rng(7).normal(0, 0.01, (4, 10))
-SEEDS = np.random.default_rng(8).normal(0, 0.05, 10)
-PLAIN, SHARED, AUXILIARY, BOTH = (
-    SEEDS + NOISE + np.array([[0.80], [0.83], [0.85], [0.90]])
-)  # fmt: skip
+DIFFERENCES = 0.01 + np.random.default_rng(7).normal(0, 0.01, 10)
 
 
-def test_a_difference_is_that_of_means_with_scipys_interval_of_the_paired_ones() -> None:
-    found = difference([PLAIN, SHARED], (-1, 1))
-    asked = stats.bootstrap(
-        (SHARED - PLAIN,), np.mean, n_resamples=RESAMPLES, rng=np.random.default_rng(0)
-    ).confidence_interval
-    assert found.value == pytest.approx(SHARED.mean() - PLAIN.mean())
-    assert (found.low, found.high) == pytest.approx((asked.low, asked.high), abs=1e-5)
-    assert found.direction == 1
+def test_one_estimate_has_students_interval() -> None:
+    (found,) = estimates([DIFFERENCES])
+    asked = stats.ttest_1samp(DIFFERENCES, 0).confidence_interval(0.95)
+    assert found.value == pytest.approx(DIFFERENCES.mean())
+    assert (found.low, found.high) == pytest.approx((asked.low, asked.high))
 
 
-def test_pairs_keep_what_the_seeds_share_out_of_the_interval() -> None:
-    """Unpaired, the spread of the seeds would hide the effect."""
-    found = difference([PLAIN, SHARED], (-1, 1))
-    shuffled = difference([PLAIN, np.roll(SHARED, 3)], (-1, 1))
-    assert found.low is not None and found.high is not None
-    assert shuffled.low is not None and shuffled.high is not None
-    assert found.high - found.low < (shuffled.high - shuffled.low) / 2
-    assert shuffled.direction == 0
+def test_estimates_that_are_shown_together_have_wider_intervals() -> None:
+    """Each of m holds with a probability of 0.95 ** (1 / m)."""
+    found = estimates([DIFFERENCES, np.arange(4.0)])[0]
+    asked = stats.ttest_1samp(DIFFERENCES, 0).confidence_interval(math.sqrt(0.95))
+    assert (found.low, found.high) == pytest.approx((asked.low, asked.high))
 
 
-def test_an_interaction_is_what_the_effects_do_not_add_up_to() -> None:
-    found = difference([PLAIN, SHARED, AUXILIARY, BOTH], (1, -1, -1, 1))
-    expected = BOTH.mean() - SHARED.mean() - AUXILIARY.mean() + PLAIN.mean()
-    assert found.value == pytest.approx(expected)
-    assert found.low is not None and found.high is not None
-    assert found.low < expected < found.high
+def all_pairs(random: np.random.Generator, models: int, seeds: int) -> list[Sample]:
+    """The differences of all pairs of models that do not differ."""
+    values = random.normal(0, 0.012, (models, seeds)) + random.normal(0, 0.01, seeds)
+    return [one - other for one, other in combinations(values, 2)]
 
 
-def test_a_ratio_is_that_of_means() -> None:
-    one, other = np.array([1.0, 3.0, 2.0]), np.array([2.0, 4.0, 6.0])
-    found = ratio([one, other], (-1, 1))
-    assert found.value == pytest.approx(2.0)
-    assert found.neutral == 1.0
-    # The extremes of single seeds bound it.
-    assert found.low is not None and found.high is not None
-    assert 4 / 3 <= found.low <= 2.0 <= found.high <= 3.0
+def test_all_intervals_of_a_table_hold_at_once_and_its_tests_find_nothing() -> None:
+    random, missed, rejected = np.random.default_rng(0), 0, 0
+    for _ in range(200):
+        samples = all_pairs(random, 6, 10)
+        missed += any(estimate.direction for estimate in estimates(samples))
+        p_values = step_down(np.array(samples))
+        rejected += min(p for p in p_values if p is not None) < 0.05
+    # Of 200, three standard errors above a twentieth.
+    assert missed <= 19
+    assert rejected <= 19
 
 
 @pytest.mark.parametrize(
@@ -73,57 +65,59 @@ def test_a_direction_needs_the_whole_interval(
     assert Estimate(0.7, low, high, neutral).direction == direction
 
 
+def test_two_are_equal_where_the_whole_interval_lies_within_the_margin() -> None:
+    assert Estimate(0.001, -0.009, MARGIN - 1e-9).is_equal()
+    assert not Estimate(0.001, -0.009, MARGIN).is_equal()
+    assert not Estimate(0.001, -0.011, 0.009).is_equal()
+    assert not Estimate(0.001, None, None).is_equal()
+    # Two may differ for sure, and by less than matters.
+    assert Estimate(0.005, 0.003, 0.007).is_equal()
+
+
+def test_a_ratio_is_made_of_logarithms() -> None:
+    found = Estimate(math.log(2), math.log(1.5), math.log(3)).exp()
+    assert (found.value, found.low, found.high) == pytest.approx((2.0, 1.5, 3.0))
+    assert str(found) == "×2.00 [1.50, 3.00]"
+    assert Estimate(0.0, None, None).exp() == Estimate(1.0, None, None, 1.0)
+
+
 def test_seeds_that_agree_give_an_interval_without_width() -> None:
-    found = difference([np.array([0.5, 0.25, 0.75]), np.array([0.75, 0.5, 1.0])], (-1, 1))
-    assert (found.value, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+    (found,) = estimates([np.array([0.25, 0.25, 0.25])])
+    assert (found.value, found.low, found.high) == (0.25, 0.25, 0.25)
 
 
-def test_two_seeds_give_an_interval_between_them() -> None:
-    found = difference([np.array([0.5, 0.5]), np.array([0.6, 0.8])], (-1, 1))
-    assert found.low is not None and found.high is not None
-    assert 0.1 - 1e-9 <= found.low < found.high <= 0.3 + 1e-9
+def test_one_seed_gives_no_interval_and_no_test() -> None:
+    assert estimates([np.array([0.1])]) == [Estimate(0.1, None, None)]
+    assert step_down(np.array([[0.1], [0.2]])) == [None, None]
 
 
-def test_one_seed_gives_no_interval() -> None:
-    one, other = np.array([0.5]), np.array([0.6])
-    assert difference([one, other], (-1, 1)) == Estimate(pytest.approx(0.1), None, None)
-    assert ratio([one, other], (-1, 1)) == Estimate(pytest.approx(1.2), None, None, 1.0)
-    assert signed_rank(one, other) is None
+def test_of_one_sample_the_test_is_that_of_all_signs() -> None:
+    # Of the 32 ways to give signs to five differences, two are this extreme.
+    assert step_down(np.array([[0.1, 0.2, 0.3, 0.4, 0.5]])) == [pytest.approx(2 / 32)]
+    # The least alone is negative: four ways.
+    assert step_down(np.array([[-0.1, 0.2, 0.3, 0.4, 0.5]])) == [pytest.approx(4 / 32)]
+    assert step_down(np.zeros((1, 5))) == [1.0]
 
 
-def test_the_same_samples_give_the_same_interval() -> None:
-    assert ratio([PLAIN, BOTH], (-1, 1)) == ratio([PLAIN.copy(), BOTH.copy()], (-1, 1))
+def test_a_later_step_is_compared_with_what_is_left() -> None:
+    """The largest with all, the next without it: more is found than by one step."""
+    clear, weak = np.full(8, 0.1) + 0.01 * np.arange(8), np.array([3, 4, -1, 5, 2, 4, -1, 3]) / 100
+    first, second = step_down(np.array([clear, weak]))
+    assert first == pytest.approx(smallest_p(8))
+    assert [second] == step_down(np.array([weak]))
+    assert second is not None and first is not None and second >= first
 
 
-def test_signed_rank_of_hand_made_cases() -> None:
-    zeros = np.zeros(5)
-    # Of the 32 ways to give signs to five ranks, two are this extreme.
-    assert signed_rank(zeros, np.array([0.1, 0.2, 0.3, 0.4, 0.5])) == pytest.approx(2 / 32)
-    # Rank 1 alone is negative: four ways.
-    assert signed_rank(zeros, np.array([-0.1, 0.2, 0.3, 0.4, 0.5])) == pytest.approx(4 / 32)
-    assert signed_rank(zeros, zeros) == 1.0
-
-
-@pytest.mark.parametrize("count", [3, 8, 10, 20])
-def test_signed_rank_is_scipys(count: int) -> None:
-    """With ties and zeros, of which accuracies have many, and without."""
-    random = np.random.default_rng(count)
-    for differences in (random.integers(-3, 6, count) / 1000, random.normal(0.5, 1, count)):
-        asked = stats.wilcoxon(differences).pvalue
-        assert signed_rank(np.zeros(count), differences) == pytest.approx(asked, rel=1e-3)
-
-
-def test_differences_of_counts_tie_whatever_their_last_bit() -> None:
-    one = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    steps = np.array([1, 1, 1, -1, -1, 2]) / 10
-    assert len(set(np.abs(one + steps - one))) > 2
-    assert signed_rank(one, one + steps) == signed_rank(np.zeros(6), steps)
+def test_of_many_seeds_signs_are_drawn() -> None:
+    differences = np.random.default_rng(3).normal(0.4, 1, EXACT + 8)
+    (found,) = step_down(differences[None])
+    assert found == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, abs=0.02)
+    assert step_down(differences[None]) == [found]
 
 
 def test_the_smallest_p_is_that_of_seeds_that_all_agree() -> None:
-    assert signed_rank(np.zeros(10), np.arange(1.0, 11.0)) == pytest.approx(smallest_p(10))
-    assert smallest_p(10, 66) == pytest.approx(66 * 2 / 1024)
-    assert smallest_p(2, 66) == 1.0
+    assert step_down(np.arange(1.0, 11.0)[None]) == [pytest.approx(smallest_p(10))]
+    assert smallest_p(1) == 1.0
 
 
 def test_holm_of_a_hand_made_case() -> None:
