@@ -1,8 +1,10 @@
 """Numbers, time spans, cells and names as people read them."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from storage.rows import LEAST_TIMINGS, ModelResult
@@ -23,17 +25,33 @@ def cell_text(parameters: Mapping[str, Value | None]) -> str:
 
 def number_text(value: float, digits: int) -> str:
     """Return a number with so many decimals, or so many digits where it is too small for them."""
-    return f"{value:.{digits}{_kind(value, digits)}}"
+    return f"{value:.{digits}g}" if _is_small(value, digits) else fixed(value, digits)
+
+
+def fixed(value: float, digits: int, sign: str = "") -> str:
+    """Return a number with so many decimals, with its sign in any case where `sign` is "+".
+
+    Halves are rounded away from zero: means of ten accuracies often are halves, and what they are
+    in binary decides nothing.
+    """
+    if not math.isfinite(value):
+        return f"{value:{sign}f}"
+    place = Decimal(1).scaleb(-digits)
+    rounded = Decimal(repr(round(value, digits + 6))).quantize(place, ROUND_HALF_UP)
+    return f"{rounded or abs(rounded):{sign}f}"
 
 
 def plus_minus(mean: float, deviation: float | None, digits: int) -> str:
     """Return a mean and, where there is one, its standard deviation: `0.905 ± 0.014`."""
-    tail = "" if deviation is None else f" ± {deviation:.{digits}{_kind(mean, digits)}}"
-    return number_text(mean, digits) + tail
+    if deviation is None:
+        return number_text(mean, digits)
+    is_small = _is_small(mean, digits)
+    spread = f"{deviation:.{digits}g}" if is_small else fixed(deviation, digits)
+    return f"{number_text(mean, digits)} ± {spread}"
 
 
-def _kind(value: float, digits: int) -> str:
-    return "g" if 0 < abs(value) < 10 ** (1 - digits) else "f"
+def _is_small(value: float, digits: int) -> bool:
+    return 0 < abs(value) < 10 ** (1 - digits)
 
 
 def measured_figures(result: ModelResult | None) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from statistics import fmean, stdev
 
 import numpy as np
 
+from studies.display.words import fixed
+
 Summary = tuple[float, float | None, int]
 """A mean, its standard deviation where there is one, and the number of trainings."""
 
@@ -20,7 +22,8 @@ class Gap:
 
     def __str__(self) -> str:
         """Return `+0.0040 ± 0.0020`."""
-        return f"{self.value:+.4f}" + ("" if self.error is None else f" ± {self.error:.4f}")
+        error = "" if self.error is None else f" ± {fixed(self.error, 4)}"
+        return fixed(self.value, 4, "+") + error
 
     @property
     def in_errors(self) -> float | None:

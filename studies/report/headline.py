@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from studies.display.words import plus_minus, seconds_text, timing_remarks, value_text
+from studies.display.words import fixed, plus_minus, seconds_text, timing_remarks, value_text
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
@@ -60,7 +60,7 @@ def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
         run.model,
         plus_minus(result.mean, result.deviation, 3),
         plus_minus(known["mean"], known["deviation"], 3) if known else None,
-        f"{against_published(run).value:+.3f}" if known else None,
+        fixed(against_published(run).value, 3, "+") if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
         seconds_text(result) or None,
         "§" * is_restless(run),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from studies.display.words import listed
+from studies.display.words import fixed, listed
 from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.runs import ModelRun
 from studies.report.statistics import SIGNIFICANT, holm, welch
@@ -60,7 +60,7 @@ def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:
     single = [model for model, gap in known.items() if gap.in_errors is None]
     if single:
         parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
-    named = {model: f"{model} ({gap.value:+.3f})" for model, gap in known.items()}
+    named = {model: f"{model} ({fixed(gap.value, 3, '+')})" for model, gap in known.items()}
     for word, sign in (("higher", 1), ("lower", -1)):
         beyond = [named[m] for m, gap in known.items() if m in marked and sign * gap.value > 0]
         if beyond:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from storage.queries import RankedCell
 from storage.trainings import Value
-from studies.display.words import plus_minus
+from studies.display.words import fixed, plus_minus
 from studies.report.choice import model_order, trained_otherwise
 from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.page import table
@@ -125,7 +125,7 @@ def _row(there: Replication) -> Sequence[object]:
         plus_minus(*there.summary[:2], 3),
         plus_minus(*published(there.run)[:2], 3),
         there.difference,
-        None if errors is None else f"{errors:+.1f}",
+        None if errors is None else fixed(errors, 1, "+"),
     )
 
 
@@ -136,6 +136,6 @@ def _explained(there: Replication, winner: ModelRun) -> str:
     where = "At the published settings" if there.is_rerun else f"In the cell {there.parameters}"
     return (
         f"**{winner.model}**: our winner, {winner.text(winner.result.parameters)}, is "
-        f"{against_published(winner).value:+.3f} from what is published. {where} ours is "
-        f"{difference:+.3f} from it, {verdict} {FAR:g}."
+        f"{fixed(against_published(winner).value, 3, '+')} from what is published. {where} ours is "
+        f"{fixed(difference, 3, '+')} from it, {verdict} {FAR:g}."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
+from studies.display.words import fixed
 from studies.report.choice import differences
 from studies.report.contrasts import Contrast, estimated
 from studies.report.gaps import Gap
@@ -79,7 +80,7 @@ def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
     usual, variant = (_label(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
-        pairs[0][0].objective: lambda run: f"{run.result.mean:.4f}",
+        pairs[0][0].objective: lambda run: fixed(run.result.mean, 4),
     }
     if field == "select_on":
         columns["optimism"] = lambda run: optimism(run, trainings)

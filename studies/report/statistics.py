@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from studies.display.words import fixed
 from studies.report.gaps import Summary
 
 CONFIDENCE = 0.95
@@ -48,14 +49,14 @@ class Estimate:
     @property
     def text(self) -> str:
         """The value alone: `+0.031`, or of a ratio `×1.40`."""
-        return f"×{self.value:.2f}" if self.neutral else f"{self.value:+.3f}"
+        return f"×{fixed(self.value, 2)}" if self.neutral else fixed(self.value, 3, "+")
 
     def __str__(self) -> str:
         """Return `+0.031 [+0.025, +0.037]`, or of a ratio `×1.40 [1.31, 1.52]`."""
         if self.low is None or self.high is None:
             return self.text
-        digits = ".2f" if self.neutral else "+.3f"
-        return f"{self.text} [{self.low:{digits}}, {self.high:{digits}}]"
+        digits, sign = (2, "") if self.neutral else (3, "+")
+        return f"{self.text} [{fixed(self.low, digits, sign)}, {fixed(self.high, digits, sign)}]"
 
     @property
     def direction(self) -> int:
