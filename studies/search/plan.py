@@ -15,7 +15,6 @@ from studies.search.durations import Durations
 from studies.search.record import can_rank
 from studies.search.stage import stage_studies, winner
 
-
 BETWEEN_RERUNS = 0.2
 """Seconds of the driver alone with each rerun: it waits for figures, sends a job, records it."""
 
