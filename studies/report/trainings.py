@@ -84,11 +84,14 @@ def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[s
 def _grid(run: ModelRun) -> str:
     """Return the values that an experiment searches: `learning_rate 0.005, 0.001; alpha 0, 0.1`."""
     grid = {name: run.protocol.get(f"{name}s") for name in run.names if run.searches}
-    return "; ".join(
-        f"{name} {', '.join(map(value_text, values))}"
-        for name, values in grid.items()
-        if isinstance(values, list)
-    ) or "no search"
+    return (
+        "; ".join(
+            f"{name} {', '.join(map(value_text, values))}"
+            for name, values in grid.items()
+            if isinstance(values, list)
+        )
+        or "no search"
+    )
 
 
 def _cost(trainings: Sequence[TrainingRun]) -> dict[str, str]:
