@@ -80,7 +80,8 @@ def signals_postponed() -> Iterator[Callable[[], None]]:
     """Let signals cut nothing short here; the function that this yields raises what came meanwhile.
 
     Raised in the middle of a write, they would leave SQLAlchemy's session as it was then, in which
-    nothing more can be written.
+    nothing more can be written. In a script or a notebook, which has Python's own handler of
+    Ctrl-C, a second one is raised at once.
     """
     global _postponed
     came: list[KeyboardInterrupt] = []
@@ -90,10 +91,20 @@ def signals_postponed() -> Iterator[Callable[[], None]]:
         if came:
             raise came[0]
 
+    def first(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        came.append(KeyboardInterrupt())
+
+    is_pythons = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    is_ours = is_pythons and threading.current_thread() is threading.main_thread()
+    if is_ours:
+        signal.signal(signal.SIGINT, first)
     try:
         yield raise_postponed
     finally:
         _postponed = None
+        if is_ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     raise_postponed()
 
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -54,11 +55,15 @@ def search(url: str, folder: Path, statements: list[int], after: int = 0) -> tup
         return before, statements[0]
 
 
-def test_a_signal_in_a_write_frees_all_cells(tmp_path: Path, statements: list[int]) -> None:
+@pytest.mark.parametrize("of_command", [True, False], ids=["command", "script"])
+def test_a_signal_in_a_write_frees_all_cells(
+    tmp_path: Path, statements: list[int], of_command: bool
+) -> None:
     before, end = search(f"sqlite:///{tmp_path / 'whole.db'}", tmp_path / "whole", statements)
     for moment in range(1, end - before, (end - before) // MOMENTS):
         url = f"sqlite:///{tmp_path / f'{moment}.db'}"
-        with pytest.raises(Interrupted), interruptible():
+        handled = interruptible() if of_command else nullcontext()
+        with pytest.raises(Interrupted if of_command else KeyboardInterrupt), handled:
             search(url, tmp_path / str(moment), statements, moment)
         with open_store(url) as store, store.engine.connect() as connection:
             running = text("select count(*) from trials where state = 'RUNNING'")
