@@ -1,8 +1,9 @@
 """Figures hold what the reads say, and nothing in them overlaps."""
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from statistics import fmean
 from unittest import mock
 
 import pytest
@@ -10,17 +11,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from scipy import stats
 
 from storage.queries import GridCell, ModelResult
 from storage.store import Store
 from storage.trainings import Value
 from studies import figures
 from studies.figures import DrawnModel, Search
-from studies.figures.curves import curve, loss_curves
-from studies.figures.models import objective_against_seconds, objective_bars, seconds_bars
-from studies.figures.search import heat_map
+from studies.figures.curves import curve, loss_curves, loss_panels
+from studies.figures.models import objective_against_seconds, objective_dots, seconds_dots
+from studies.figures.search import heat_map, scale
 from studies.paper import experiment
-from studies.report.effects import effects_figure
+from studies.report.effects_figure import effects_figure
 from studies.report.statistics import Estimate
 from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around
 
@@ -52,44 +54,61 @@ TREE_CELLS = [
 ]
 WORDS = Search("SVM", {"kernel": ["poly", "linear", "rbf"]})
 WORD_CELLS = [cell(0.9 - len(word) / 100, kernel=word) for word in ["poly", "linear", "rbf"]]
+NOISE = (-0.02, -0.012, -0.01, 0.0, 0.0, 0.001, 0.006, 0.01, 0.012, 0.013)
 MODELS = [
     DrawnModel(
         ModelResult("paper", model, "accuracy", 72268, {"learning_rate": 1e-3, "batch_size": 8},
                     known.mean + 0.01, 0.012, (known.seconds or 0) / 10, (known.seconds or 0) / 99,
                     10, 10, 0, 0),
-        asdict(known), PAPER.factors[model],
+        asdict(known), PAPER.factors[model], [known.mean + 0.01 + noise for noise in NOISE],
+        [(known.seconds or 0) / 10 * (1 + noise) for noise in NOISE],
     )
     for model, known in PAPER.published.items()
 ]  # fmt: skip
 FOUR = MODELS + [
-    DrawnModel(replace(drawn.result, model=model), {}, LENET.factors[model])
+    replace(
+        drawn,
+        result=replace(drawn.result, model=model),
+        published={},
+        factors=LENET.factors[model],
+    )
     for drawn, model in zip(MODELS, LENET.models, strict=False)
 ]
 """Four groups: nothing is published of the last one."""
 PLAIN = [
-    DrawnModel(replace(drawn.result, objective="loss", model=f"Tree{place}"))
+    replace(
+        drawn,
+        result=replace(drawn.result, objective="loss", model=f"Tree{place}"),
+        published={},
+        factors={},
+    )
     for place, drawn in enumerate(MODELS + MODELS[:2])
 ]
 CURVES = [tuple(3 / (epoch + seed / 10) for epoch in range(1, 26)) for seed in range(10)]
-EFFECTS = [
-    (kind, name, Estimate(value, value - 0.006, value + 0.007))
-    for kind in ("MLP", "CNN", "ResNet", "LeNet")
-    for name, value in (("weight sharing", -0.012), ("auxiliary loss", 0.031), ("both", 0.113))
-]
-RATIOS = [
-    (kind, name, Estimate(1 + 20 * size, 1 + 19 * size, 1 + 21 * size, neutral=1.0))
-    for kind, name, size in ((kind, name, abs(row.value)) for kind, name, row in EFFECTS)
-]
-ONE_SEED = [("", "weight sharing", Estimate(-0.012, None, None))]
+EFFECTS = {
+    (name, kind): Estimate(value, value - 0.006, value + 0.007)
+    for name, value in (
+        ("weight sharing, without auxiliary loss", -0.012),
+        ("auxiliary loss, with weight sharing", 0.031),
+        ("interaction of weight sharing and auxiliary loss", 0.113),
+    )
+    for kind in ("MLP", "CNN", "ResNet", "all")
+}
+RATIOS = {
+    key: Estimate(1 + 20 * size, 1 + 19 * size, 1 + 21 * size, neutral=1.0)
+    for key, size in ((key, abs(row.value)) for key, row in EFFECTS.items())
+}
+ONE_RATIO = dict(list(RATIOS.items())[:1])
+ONE_SEED = {("weight sharing", ""): Estimate(-0.012, None, None)}
 
 
-def effects(rows: Sequence[tuple[str, str, Estimate]]) -> Figure:
+def effects(known: Mapping[tuple[str, str], Estimate]) -> Figure:
     """With the words of the longest labels that a report has."""
-    if rows[0][2].neutral:
-        label = "training seconds over the unchanged model's (ratio, log scale)"
-        return effects_figure("What each change does to training time", label, rows)
-    label = "difference of mean test accuracy from the unchanged model"
-    return effects_figure("What each change does to test accuracy", label, rows)
+    if next(iter(known.values())).neutral:
+        return effects_figure(
+            "Effects on training time", "ratio of training seconds (log scale)", known
+        )
+    return effects_figure("Effects on test accuracy", "difference of mean test accuracy", known)
 
 
 DRAWN: dict[str, Callable[[], Figure]] = {
@@ -111,17 +130,18 @@ DRAWN: dict[str, Callable[[], Figure]] = {
     "learning rate": lambda: curve(SEARCH, "learning_rate", CELLS[::5], CELLS[0]),
     "words": lambda: curve(WORDS, "kernel", WORD_CELLS, WORD_CELLS[0]),
     "loss": lambda: loss_curves("AuxsiameseResNet", CURVES),
+    "loss of all": lambda: loss_panels({drawn.result.model: CURVES for drawn in FOUR}),
     "loss of one rerun and epoch": lambda: loss_curves("MLP", [(0.7,)]),
-    "accuracies": lambda: objective_bars(MODELS),
-    "accuracies of four groups": lambda: objective_bars(FOUR),
-    "accuracy of one": lambda: objective_bars(MODELS[-1:]),
-    "losses": lambda: objective_bars(PLAIN),
-    "seconds": lambda: seconds_bars(MODELS),
-    "seconds of one": lambda: seconds_bars(MODELS[-1:]),
+    "accuracies": lambda: objective_dots(MODELS),
+    "accuracies of four groups": lambda: objective_dots(FOUR),
+    "accuracy of one": lambda: objective_dots(MODELS[-1:]),
+    "losses": lambda: objective_dots(PLAIN),
+    "seconds": lambda: seconds_dots(MODELS),
+    "seconds of one": lambda: seconds_dots(MODELS[-1:]),
     "effects": lambda: effects(EFFECTS),
     "effects of one seed": lambda: effects(ONE_SEED),
     "ratios": lambda: effects(RATIOS),
-    "ratios of one": lambda: effects(RATIOS[:1]),
+    "ratios of one": lambda: effects(ONE_RATIO),
     "both": lambda: objective_against_seconds(MODELS),
     "both of four groups": lambda: objective_against_seconds(FOUR),
     "both of no groups": lambda: objective_against_seconds(PLAIN),
@@ -254,18 +274,40 @@ def test_numbers_stand_to_scale_where_there_is_room() -> None:
 
 @pytest.mark.parametrize("models", [MODELS, FOUR, PLAIN])
 @pytest.mark.parametrize("name", ["mean", "seconds"])
-def test_bars_are_as_long_as_ours_and_the_published_ones(
+def test_each_rerun_its_mean_and_the_published_one_have_their_places(
     models: list[DrawnModel], name: str
 ) -> None:
-    figure = objective_bars(models) if name == "mean" else seconds_bars(models)
+    figure = objective_dots(models) if name == "mean" else seconds_dots(models)
     (axes,) = figure.axes
-    widths = [bar.get_width() for bar in axes.patches if isinstance(bar, Rectangle)]
-    ours = [drawn.result.mean if name == "mean" else drawn.result.mean_seconds for drawn in models]
-    published = [drawn.published[name] for drawn in models if drawn.published]
-    assert widths == pytest.approx(ours + published)
-    numbers = "\n".join(words(figure))
-    assert all(f"{mean:.{3 if name == 'mean' else 1}f} ± " in numbers for mean in ours)
-    assert ("published" in numbers) == (models != PLAIN)
+    samples = [drawn.values if name == "mean" else drawn.seconds for drawn in models]
+    reruns = [line for line in axes.lines if line.get_marker() == "|" and len(line.get_xdata()) > 2]
+    assert [list(line.get_xdata()) for line in reruns] == samples
+    points = [drawn.lines[0].get_xdata()[0] for drawn in axes.containers]
+    expected = []
+    for drawn, sample in zip(models, samples, strict=True):
+        expected += [fmean(sample), *([drawn.published[name]] if drawn.published else [])]
+    assert points == pytest.approx(expected)
+    assert ("published" in "\n".join(words(figure))) == (models != PLAIN)
+
+
+def test_a_mean_has_students_interval() -> None:
+    (axes,) = objective_dots(MODELS[:1]).axes
+    (_, _, (interval,)) = axes.containers[0].lines
+    (ends,) = interval.get_segments()
+    asked = stats.ttest_1samp(MODELS[0].values, 0).confidence_interval(0.95)
+    assert list(ends[:, 0]) == pytest.approx([asked.low, asked.high])
+
+
+def test_dead_networks_are_marked_and_do_not_stretch_the_scale() -> None:
+    dead = replace(CELLS[3], mean=0.6, dead=2)
+    cells = [*CELLS[:3], dead, *CELLS[4:]]
+    alive = [drawn.mean for drawn in cells if drawn is not dead]
+    assert scale(False, cells) == (min(alive), max(alive))
+    assert scale(True, cells) == (0.6, max(alive))
+    assert scale(False, [dead]) == (0.6, 0.6)
+    figure = heat_map(SEARCH, cells, CELLS[7])
+    assert "0.600\n± 0.012 †2" in words(figure)
+    assert figure.axes[0].images[0].norm.vmin == min(alive)
 
 
 def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
@@ -283,13 +325,14 @@ def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
 
 def test_effects_stand_where_their_values_and_intervals_are() -> None:
     (axes,) = effects(EFFECTS).axes
-    for place, ((_, _, row), drawn) in enumerate(zip(EFFECTS, axes.containers, strict=True)):
+    for place, (row, drawn) in enumerate(zip(EFFECTS.values(), axes.containers, strict=True)):
         (point, _, (interval,)) = drawn.lines
         assert (*point.get_xdata(), *point.get_ydata()) == (row.value, place)
         (ends,) = interval.get_segments()
         assert list(ends[:, 0]) == pytest.approx([row.low, row.high])
     assert len({drawn.lines[0].get_color() for drawn in axes.containers}) == 4
-    assert {"+0.113", "LeNet: both"} <= set(words(effects(EFFECTS)))
+    interaction = "all: interaction of weight sharing and auxiliary loss"
+    assert {"+0.113", interaction} <= set(words(effects(EFFECTS)))
     assert "×1.62" in words(effects(RATIOS))
 
 
