@@ -52,6 +52,11 @@ class ModelSpec:
     method: int | str
     """Names the way in which it is trained: another where that changes what a training gives."""
 
+    @property
+    def is_control(self) -> bool:
+        """Whether it is an Aux model without its auxiliary loss."""
+        return self.two_branches and not (self.weight_sharing or self.auxiliary_loss)
+
     def networks_at_once(self, batch_size: int) -> int:
         """Return how many networks gain from being trained side by side."""
         networks = NETWORKS_AT_ONCE.get(self.architecture, 1)

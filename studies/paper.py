@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from digitcmp.models import CONTROLS, MODELS, VARIANTS, ModelSpec, build
+from digitcmp.models import CONTROLS, MODELS, UNSHARED, VARIANTS, ModelSpec, build
 from studies.display.errors import UsageError
 from studies.experiment.beyond import Beyond
 from studies.experiment.definition import (
@@ -166,7 +166,7 @@ class PairTraining(Training):
         So is a control the Aux model at alpha 0. Without a weight decay there may as well be none.
         """
         shared = {k: v for k, v in parameters.items() if (k, v) != ("weight_decay", 0.0)}
-        if self.spec.name in CONTROLS:
+        if self.spec.is_control:
             return f"Aux{self.spec.architecture}", {**shared, "alpha": 0.0}
         if shared.get("alpha") == 0 and self.spec.weight_sharing:
             del shared["alpha"]
@@ -270,7 +270,8 @@ def _variants(name: str, architecture: "Architecture", code: str, paper: Experim
 
     epochs, auxiliary = int(paper.settings["epochs"]), str(paper.settings["auxiliary"])
     trainings = []
-    for prefix, (two_branches, sharing, has_auxiliary) in VARIANTS.items():
+    controls = {UNSHARED: (True, False, False)}
+    for prefix, (two_branches, sharing, has_auxiliary) in (VARIANTS | controls).items():
         make = partial(assemble, architecture, two_branches, sharing)
         count = sum(parameter.numel() for parameter in make().parameters())
         spec = ModelSpec(prefix + name, name, two_branches, sharing, has_auxiliary, count, code)

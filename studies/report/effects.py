@@ -142,7 +142,7 @@ def effects_section(
         if known:
             name = f"effects-on-{objective if measure == 'objective' else 'seconds'}"
             yield pictures.shown(
-                f"{title}, with intervals", name, effects_figure(title, label, known)
+                f"{title}, with intervals", f"{name}.png", effects_figure(title, label, known)
             )
     seeds = max(
         contrast.seeds for known in effects.contrasts.values() for contrast in known.values()
