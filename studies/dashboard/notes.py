@@ -4,7 +4,8 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,10 +72,16 @@ class Board:
             self._reruns.append((grid, study))
         self._draw(grid, study)
 
-    def show_drawn(self, wait: bool = False) -> None:
-        """Show the figures that are drawn by now in the notes of their studies, or all of them."""
+    def show_drawn(self, wait: bool = False, meanwhile: Callable[[], None] | None = None) -> None:
+        """Show the figures that are drawn by now in the notes of their studies, or all of them.
+
+        What is called `meanwhile` may raise something that ends the wait.
+        """
         for drawing in list(self._drawing):
             grid, study, pictures = drawing
+            while wait and meanwhile is not None and not pictures.done():
+                futures.wait([pictures], timeout=0.2)
+                meanwhile()
             if wait or pictures.done():
                 self._drawing.remove(drawing)
                 with _only_warns(grid):

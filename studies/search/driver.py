@@ -4,7 +4,7 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -58,6 +58,8 @@ class Driver:
     """Seconds of the first job of each model, as far as they are known."""
     is_out_of_time: bool = False
     """Whether something is left to train as the deadline came."""
+    _raise_postponed: Callable[[], None] = lambda: None
+    """Ends the run where a signal came."""
     _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
     """Other cells that need a training that was asked for, by its fingerprint."""
 
@@ -81,9 +83,9 @@ class Driver:
             self.deadline,
         )
         try:
-            with signals_postponed() as raise_postponed:
+            with signals_postponed() as self._raise_postponed:
                 while dispatch.fill():
-                    raise_postponed()
+                    self._raise_postponed()
                     self.progress.waits(dispatch.waits_for())
                     rounds = self._collect(dispatch.ended(seconds=0.5))
                     self.progress.refuses(self.cluster.refused)
@@ -112,7 +114,7 @@ class Driver:
 
     def _before_rerun(self) -> None:
         if self.board is not None and self.cluster.is_local:
-            self.board.show_drawn(wait=True)
+            self.board.show_drawn(wait=True, meanwhile=self._raise_postponed)
 
     def rounds(self, grid_study: GridStudy, study: Study) -> Iterator[Round]:
         """Yield what can be trained of a study; trials that a killed driver left behind fail first.
