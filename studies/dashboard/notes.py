@@ -4,7 +4,7 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +25,7 @@ from storage.queries import (
 from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
+from studies.display.exit_codes import raise_postponed
 from studies.display.markdown import escaped
 from studies.experiment.study import GridStudy
 
@@ -72,16 +73,13 @@ class Board:
             self._reruns.append((grid, study))
         self._draw(grid, study)
 
-    def show_drawn(self, wait: bool = False, meanwhile: Callable[[], None] | None = None) -> None:
-        """Show the figures that are drawn by now in the notes of their studies, or all of them.
-
-        What is called `meanwhile` may raise something that ends the wait.
-        """
+    def show_drawn(self, wait: bool = False) -> None:
+        """Show the figures that are drawn by now in the notes of their studies, or all of them."""
         for drawing in list(self._drawing):
             grid, study, pictures = drawing
-            while wait and meanwhile is not None and not pictures.done():
+            while wait and not pictures.done():
                 futures.wait([pictures], timeout=0.2)
-                meanwhile()
+                raise_postponed()
             if wait or pictures.done():
                 self._drawing.remove(drawing)
                 with _only_warns(grid):

@@ -4,7 +4,7 @@ The driver alone writes the store. Every training is recorded before its trial i
 run that is killed at any instant repeats no more than the trainings in flight.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -16,7 +16,7 @@ from storage.store import Store
 from storage.trainings import TrainingRun, record
 from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
-from studies.display.exit_codes import signals_postponed
+from studies.display.exit_codes import raise_postponed, signals_postponed
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
@@ -58,8 +58,6 @@ class Driver:
     """Seconds of the first job of each model, as far as they are known."""
     is_out_of_time: bool = False
     """Whether something is left to train as the deadline came."""
-    _raise_postponed: Callable[[], None] = lambda: None
-    """Ends the run where a signal came."""
     _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
     """Other cells that need a training that was asked for, by its fingerprint."""
 
@@ -83,9 +81,9 @@ class Driver:
             self.deadline,
         )
         try:
-            with signals_postponed() as self._raise_postponed:
+            with signals_postponed():
                 while dispatch.fill():
-                    self._raise_postponed()
+                    raise_postponed()
                     self.progress.waits(dispatch.waits_for())
                     rounds = self._collect(dispatch.ended(seconds=0.5))
                     self.progress.refuses(self.cluster.refused)
@@ -114,7 +112,7 @@ class Driver:
 
     def _before_rerun(self) -> None:
         if self.board is not None and self.cluster.is_local:
-            self.board.show_drawn(wait=True, meanwhile=self._raise_postponed)
+            self.board.show_drawn(wait=True)
 
     def rounds(self, grid_study: GridStudy, study: Study) -> Iterator[Round]:
         """Yield what can be trained of a study; trials that a killed driver left behind fail first.
