@@ -21,6 +21,9 @@ if only by rounding: trainings of an older method are not used again."""
 NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
 """A ResNet's convolutions are large enough by themselves."""
 
+STEP = {"MLP": 16, "CNN": 7, "ResNet": 2}
+"""What a training step takes beside its pairs, as the number of pairs that take as long."""
+
 CNN_PAIRS_AT_ONCE = 256
 """Of how many pairs a step the maps stay in the processor's cache, over all CNNs side by side."""
 
@@ -63,6 +66,10 @@ class ModelSpec:
         if self.architecture == "CNN":
             networks = min(networks, CNN_PAIRS_AT_ONCE // batch_size)
         return max(1, networks)
+
+    def cost(self, batch_size: int) -> float:
+        """Return what a training takes: all see the same pairs, some in more steps."""
+        return 1 + STEP.get(self.architecture, 1) / batch_size
 
 
 def _table() -> dict[str, ModelSpec]:

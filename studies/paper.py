@@ -148,8 +148,8 @@ class PairTraining(Training):
         return self.spec.networks_at_once(int(parameters["batch_size"]))
 
     def cost(self, parameters: Parameters) -> float:
-        """Return what a training takes: all see the same pairs, some in more steps."""
-        return 1 + 16 / int(parameters["batch_size"])
+        """Return what a training takes, which depends on its steps and so on its batch size."""
+        return self.spec.cost(int(parameters["batch_size"]))
 
     def shortened(self) -> tuple[Training, float]:
         """Return the same for one epoch."""

@@ -5,6 +5,7 @@ import re
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent import futures
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from storage.queries import (
 from storage.reader import open_reader
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
+from studies.display.exit_codes import raise_postponed
 from studies.display.markdown import escaped
 from studies.experiment.study import GridStudy
 
@@ -75,6 +77,9 @@ class Board:
         """Show the figures that are drawn by now in the notes of their studies, or all of them."""
         for drawing in list(self._drawing):
             grid, study, pictures = drawing
+            while wait and not pictures.done():
+                futures.wait([pictures], timeout=0.2)
+                raise_postponed()
             if wait or pictures.done():
                 self._drawing.remove(drawing)
                 with _only_warns(grid):

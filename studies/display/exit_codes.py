@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
@@ -15,7 +15,8 @@ from storage.commands import SENTENCES, exit_codes
 from storage.output import FAILED
 from studies.display.errors import Interrupted, Terminated
 
-__all__ = ["FAILED", "OUT_OF_TIME", "exit_codes", "interruptible", "leaving", "signals_postponed"]
+__all__ = ["FAILED", "OUT_OF_TIME", "exit_codes", "interruptible", "leaving", "raise_postponed"]
+__all__ += ["signals_postponed"]
 
 OUT_OF_TIME = 5
 """Exit code of a run whose deadline came before all was done."""
@@ -76,8 +77,8 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def signals_postponed() -> Iterator[Callable[[], None]]:
-    """Let signals cut nothing short here; the function that this yields raises what came meanwhile.
+def signals_postponed() -> Iterator[None]:
+    """Let signals cut nothing short here: what comes is raised by `raise_postponed`, or at the end.
 
     Raised in the middle of a write, they would leave SQLAlchemy's session as it was then, in which
     nothing more can be written. In a script or a notebook, which has Python's own handler of
@@ -86,10 +87,6 @@ def signals_postponed() -> Iterator[Callable[[], None]]:
     global _postponed
     came: list[KeyboardInterrupt] = []
     _postponed = came
-
-    def raise_postponed() -> None:
-        if came:
-            raise came[0]
 
     def first(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -100,12 +97,18 @@ def signals_postponed() -> Iterator[Callable[[], None]]:
     if is_ours:
         signal.signal(signal.SIGINT, first)
     try:
-        yield raise_postponed
+        yield
+        raise_postponed()
     finally:
         _postponed = None
         if is_ours:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-    raise_postponed()
+
+
+def raise_postponed() -> None:
+    """Raise the first signal that came where signals are postponed."""
+    if _postponed:
+        raise _postponed[0]
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[s
 
 
 def _grid(run: ModelRun) -> str:
-    """Return the values that an experiment searches: `learning_rate 0.005, 0.001; alpha 0, 0.1`."""
+    """Return the values that an experiment searches: `rate 0.005, 0.001; depth 4, 8`."""
     grid = {name: run.protocol.get(f"{name}s") for name in run.names if run.searches}
     return (
         "; ".join(

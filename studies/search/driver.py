@@ -16,7 +16,7 @@ from storage.store import Store
 from storage.trainings import TrainingRun, record
 from storage.trials import OpenTrial
 from studies.dashboard.notes import Board
-from studies.display.exit_codes import signals_postponed
+from studies.display.exit_codes import raise_postponed, signals_postponed
 from studies.display.progress import Progress
 from studies.display.words import cell_text
 from studies.experiment.study import GridStudy
@@ -81,7 +81,7 @@ class Driver:
             self.deadline,
         )
         try:
-            with signals_postponed() as raise_postponed:
+            with signals_postponed():
                 while dispatch.fill():
                     raise_postponed()
                     self.progress.waits(dispatch.waits_for())

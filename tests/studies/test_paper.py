@@ -348,6 +348,14 @@ def test_a_training_says_how_it_is_done() -> None:
     assert training.cost({"batch_size": 8}) > training.cost({"batch_size": 16})
 
 
+@pytest.mark.parametrize(("model", "ratio"), [("MLP", 2.7), ("CNN", 1.8), ("ResNet", 1.2)])
+def test_small_batches_cost_most_where_an_image_costs_little(model: str, ratio: float) -> None:
+    """One measured batch size tells the others' time: all of a ResNet's take nearly as long."""
+    training = DEFAULT.training(model)
+    small, large = (training.cost({"batch_size": size}) for size in (8, 128))
+    assert small / large == pytest.approx(ratio, rel=0.05)
+
+
 def lenet(pair: bool) -> tuple[nn.Module, nn.Module]:
     channels, units = (2, 2) if pair else (1, 10)
     return nn.Sequential(nn.Conv2d(channels, 6, 14), nn.Flatten()), nn.Linear(6, units)

@@ -15,7 +15,13 @@ import studies
 from digitcmp.data.idx import DataError
 from storage.errors import BadStoreURL, BadTrainings, OlderSchema, StoreError, StoreInUse
 from studies.display.errors import ClusterLost, Interrupted, Terminated, UsageError
-from studies.display.exit_codes import FAILED, exit_codes, interruptible, signals_postponed
+from studies.display.exit_codes import (
+    FAILED,
+    exit_codes,
+    interruptible,
+    raise_postponed,
+    signals_postponed,
+)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_a_postponed_signal_ends_it_at_the_next_point_that_is_given(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(typer.Exit) as left, exit_codes(), interruptible():
-        with signals_postponed() as raise_postponed:
+        with signals_postponed():
             raise_postponed()
             signal.raise_signal(signal.SIGINT)
             print("written whole")

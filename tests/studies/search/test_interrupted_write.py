@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,11 @@ def search(url: str, folder: Path, statements: list[int], after: int = 0) -> tup
 
 @pytest.mark.parametrize("of_command", [True, False], ids=["command", "script"])
 def test_a_signal_in_a_write_frees_all_cells(
-    tmp_path: Path, statements: list[int], of_command: bool
+    tmp_path: Path, statements: list[int], of_command: bool, request: pytest.FixtureRequest
 ) -> None:
+    # Whatever started the tests may ignore it.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before, end = search(f"sqlite:///{tmp_path / 'whole.db'}", tmp_path / "whole", statements)
     for moment in range(1, end - before, (end - before) // MOMENTS):
         url = f"sqlite:///{tmp_path / f'{moment}.db'}"
