@@ -25,7 +25,7 @@ FIXED = (
 )
 """Columns of `training_runs` in every store, in the order of a published file."""
 
-ADDED = {"processor": "text", "disturbance": "double precision"}
+ADDED = {"processor": "text", "disturbance": "double precision", "git_commit": "text"}
 """Columns that stores and files of older versions lack, with their SQL types; they come last."""
 
 RESERVED = (

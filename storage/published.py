@@ -127,6 +127,7 @@ def _training(row: Mapping[str, str], roles: Mapping[str, str], place: str) -> T
             # Files of older versions lack these.
             processor=csv_word(row.get("processor", "")) or None,
             disturbance=_number(row, "disturbance") if row.get("disturbance") else None,
+            git_commit=csv_word(row.get("git_commit", "")) or None,
         )
     except ValueError as error:
         raise BadTrainings(f"{place}: {error}") from error

@@ -200,3 +200,6 @@ class TrainingRun:
     """The name of the model; None where the system does not tell, or an older version trained."""
     disturbance: float | None = None
     """Share, 0 to 1, that others took of the host's processors meanwhile; None where not known."""
+    git_commit: str | None = None
+    """Of the driver's checkout, with `-dirty` where files differ; None of an installed copy, and of
+    older versions."""

@@ -65,7 +65,7 @@ def provenance() -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in PACKAGES},
         "machine": f"{platform.machine()} {platform.system()} {platform.node()}",
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "command": this_command(),
     }
 
@@ -76,7 +76,7 @@ def this_command() -> str:
 
 
 @cache
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Return a checkout's commit, marked where files differ; None for an installed copy."""
     folder = Path(__file__).parent
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]

@@ -16,6 +16,7 @@ from studies.experiment.study import GridStudy
 from studies.experiment.training import WEIGHTS
 from studies.experiment.weights import Packed
 from studies.search.grid_sampler import FINAL_ERROR
+from studies.search.provenance import git_commit
 from studies.workers.disturbance import is_disturbed
 from studies.workers.job import Job, Report
 
@@ -111,6 +112,7 @@ class RunningTrial:
                 settings=settings,
                 data=data,
                 status="ok" if is_ok else "diverged",
+                git_commit=git_commit(),
                 **{**report, "numbers": numbers if is_ok else {}},
             )
             if learned is not None and is_ok:

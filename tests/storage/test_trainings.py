@@ -37,12 +37,15 @@ def test_a_training_comes_back_to_the_bit(store: Store, run: TrainingRun) -> Non
 
 
 def test_what_was_measured_of_the_machine_comes_back(store: Store, run: TrainingRun) -> None:
-    timed = replace(run, fingerprint="b2", processor="AMD EPYC", disturbance=0.1 + 0.2)
+    timed = replace(
+        run, fingerprint="b2", processor="AMD EPYC", disturbance=0.1 + 0.2, git_commit="c0ffee"
+    )
     record(store.engine, [run, timed])
     assert recorded(store.engine, ["a1", "b2"]) == {"a1": run, "b2": timed}
     with store.engine.connect() as connection:
-        query = "select processor, disturbance from training_runs order by fingerprint"
-        assert connection.execute(text(query)).all() == [(None, None), ("AMD EPYC", 0.1 + 0.2)]
+        query = "select processor, disturbance, git_commit from training_runs order by fingerprint"
+        measured = ("AMD EPYC", 0.1 + 0.2, "c0ffee")
+        assert connection.execute(text(query)).all() == [(None, None, None), measured]
 
 
 def test_a_setting_without_a_value_has_a_column(store: Store, run: TrainingRun) -> None:

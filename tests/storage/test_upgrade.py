@@ -170,7 +170,7 @@ def test_a_store_without_the_added_columns_is_read_as_it_is(url: str, run: Train
 
 def test_a_driver_adds_the_columns_that_a_store_lacks(url: str, run: TrainingRun) -> None:
     take_added_columns(url, run)
-    timed = replace(run, fingerprint="b2", processor="AMD EPYC", disturbance=0.25)
+    timed = replace(run, fingerprint="b2", processor="AMD EPYC", disturbance=0.25, git_commit="c")
     with open_store(url) as store:
         record(store.engine, [timed])
         assert recorded(store.engine, ["a1", "b2"]) == {"a1": run, "b2": timed}
