@@ -51,7 +51,7 @@ def plus_minus(mean: float, deviation: float | None, digits: int) -> str:
 
 
 def _is_small(value: float, digits: int) -> bool:
-    return 0 < abs(value) < 10 ** (1 - digits)
+    return bool(0 < abs(value) < 10 ** (1 - digits))
 
 
 def measured_figures(result: ModelResult | None) -> tuple[str, str]:

@@ -6,8 +6,8 @@ Readable for colour-blind people and in greyscale. Published results stand besid
 from studies.figures.curves import loss_panels
 from studies.figures.files import figures_of, file_name, model_figures, search_figures
 from studies.figures.models import DrawnModel
-from studies.figures.search import Search
+from studies.figures.search import Search, scale
 from studies.figures.style import Format, picture, png
 
 __all__ = ["DrawnModel", "Format", "Search", "figures_of", "file_name", "loss_panels"]
-__all__ += ["model_figures", "picture", "png", "search_figures"]
+__all__ += ["model_figures", "picture", "png", "scale", "search_figures"]

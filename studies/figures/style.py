@@ -102,5 +102,5 @@ def picture(figure: Figure, format: Format) -> bytes:
     ):
         # A sign that the font lacks is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph")
-        figure.savefig(file, format=format, dpi=110, metadata=_UNDATED[format])
+        figure.savefig(file, format=format, dpi=200, metadata=_UNDATED[format])
     return file.getvalue()

@@ -8,7 +8,6 @@ import typer
 
 from storage.commands import new_app, run_app
 from storage.reader import open_reader
-from storage.trainings import training_runs
 from storage.urls import DEFAULT_STORAGE
 from studies.display.exit_codes import FAILED, exit_codes
 
@@ -37,7 +36,8 @@ def report(
 ) -> None:
     """Compare models, and say what their factors do, from the store alone.
 
-    Writes report.html (one file), report.md with its figures, and training_runs.csv.
+    Writes report.html (one file), report.md and details.md with their figures, and
+    training_runs.csv.
     """
     with exit_codes():
         engine = open_reader(storage)
@@ -53,7 +53,7 @@ def report(
             print("no model is complete, so there is nothing to report", file=sys.stderr)
             print(*left_out, sep="\n", end="\n" * bool(left_out), file=sys.stderr)
             raise typer.Exit(FAILED)
-        findings, files = compose(runs, chosen, training_runs(engine), figures, latex)
+        findings, files = compose(runs, chosen, figures, latex)
         write_files(out, files)
         print(*map(without_marks, findings), *left_out, sep="\n")
         print(f"Report: {out / 'report.html'}")

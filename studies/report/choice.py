@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 
 from storage import queries
 from storage.queries import RankedCell, Rerun, StudyAttributes, latest
+from storage.trainings import training_runs
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, listed
 from studies.report.runs import USUAL, ModelRun
@@ -41,8 +42,9 @@ def model_runs(engine: Engine) -> list[ModelRun]:
             *(result.get("parameters", {}) for result in published),
         ):
             names[experiment].update(dict.fromkeys(parameters))
+    known = {run.fingerprint: run for run in training_runs(engine)}
     runs = [
-        ModelRun(*key, by_stage, cells[key], reruns[key], tuple(names[key[0]]))
+        ModelRun(*key, by_stage, cells[key], reruns[key], tuple(names[key[0]]), known)
         for key, by_stage in studies.items()
     ]
     order = model_order(runs)

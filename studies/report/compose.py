@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from storage.trainings import TrainingRun
-from studies.display.markdown import bullets, document
+from studies.display.markdown import Markdown, bullets, document
 from studies.display.words import listed
 from studies.figures import Format
 from studies.report.choice import incomplete
@@ -18,22 +17,26 @@ from studies.report.replication import replication_section
 from studies.report.runs import ModelRun
 from studies.report.searches import searches_section
 from studies.report.settings import settings_section
-from studies.report.trainings import csv_of, provenance_section, trainings_of
+from studies.report.trainings import csv_of, provenance_section
+
+MORE = Markdown(
+    "**More**, in [details.md](details.md): all pairs of models, the searches, convergence, other "
+    "ways, and where the results come from."
+)
 
 
 def compose(
-    runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], known: Sequence[TrainingRun],
-    figures: Format = "png", has_latex: bool = False,
+    runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], figures: Format = "png",
+    has_latex: bool = False,
 ) -> tuple[list[str], dict[str, bytes]]:  # fmt: skip
-    """Report on `runs`, of which `chosen` speak for their models; `known` are all trainings.
+    """Report on `runs`, of which `chosen` speak for their models.
 
     Return the findings, and the files by name, the figures also as `figures` says. A section yields
     paragraphs, its title first.
     """
     names = treatments(chosen)
     effects, pairs = Effects.of(chosen), Pairs.of(comparisons(chosen), "objective")
-    sentences = list(findings(chosen, effects, pairs))
-    trainings = trainings_of(runs, known)
+    sentences = list(findings(chosen, effects, pairs, runs))
     objective = next(iter(chosen.values())).objective
     if names:
         title = f"What {listed(names)} {'does' if len(names) == 1 else 'do'}"
@@ -42,24 +45,30 @@ def compose(
     pictures = Pictures(figures)
     values = [rerun.value or 0.0 for run in chosen.values() for rerun in run.measured]
     is_fraction = min(values) >= 0 and max(values) <= 1
-    paragraphs = [
+    answer = [
         f"# {title}",
         bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
-        *replication_section(runs, chosen),
         *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
-        *(pairs_section(pairs.contrasts, objective) if len(chosen) > 1 else ()),
-        *searches_section(chosen.values(), trainings, pictures),
-        *convergence_section(chosen.values(), trainings, pictures),
-        *settings_section(runs, trainings),
-        *provenance_section(runs, trainings),
+        *replication_section(runs, chosen),
     ]
-    markdown = document(paragraphs) + "\n"
+    details = [
+        *(pairs_section(pairs.contrasts, objective) if len(chosen) > 1 else ()),
+        *searches_section(chosen.values(), pictures),
+        *convergence_section(chosen.values(), pictures),
+        *settings_section(runs),
+        *provenance_section(runs),
+    ]
     return sentences, {
         **pictures,
-        "training_runs.csv": csv_of(runs, known),
-        "report.md": markdown.encode(),
-        "report.html": html_page(markdown, title, pictures),
+        "training_runs.csv": csv_of(runs),
+        "report.md": _file([*answer, MORE]),
+        "details.md": _file([f"# {title}: details", *details]),
+        "report.html": html_page(document([*answer, *details]), title, pictures),
         **({"tables.tex": latex_tables(chosen)} if has_latex else {}),
     }
+
+
+def _file(paragraphs: Sequence[str]) -> bytes:
+    return f"{document(paragraphs)}\n".encode()

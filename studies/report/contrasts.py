@@ -13,8 +13,9 @@ from studies.report.page import folded, table
 from studies.report.runs import ModelRun
 from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate, Sample, estimates, step_down
 
-Measure = Literal["objective", "odds", "seconds"]
-"""Differences of the objective; ratios of its odds, where it is a fraction; ratios of seconds."""
+Measure = Literal["objective", "validation", "odds", "seconds"]
+"""Differences of the objective, on test and on validation data; ratios of its odds, where it is a
+fraction; ratios of seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,17 @@ def _by_seed(run: ModelRun, measure: Measure) -> dict[int, float]:
     values = {rerun.seed: rerun.value for rerun in run.measured if rerun.value is not None}
     if measure == "objective":
         return values
+    if measure == "validation":
+        on_validation = {
+            rerun.seed: run.values([rerun.fingerprint or ""], "validation")
+            for rerun in run.measured
+        }
+        return {seed: known[0] for seed, known in on_validation.items() if known}
     if measure == "odds":
         return {seed: math.log(v / (1 - v)) for seed, v in values.items() if 0 < v < 1}
-    # A clock that stood still gives no ratio.
-    seconds = {rerun.seed: rerun.counted_seconds for rerun in run.measured}
+    # A clock that stood still gives no ratio, and neither do the times of a busy machine.
+    timed = [] if run.is_restless else run.measured
+    seconds = {rerun.seed: rerun.counted_seconds for rerun in timed}
     return {seed: math.log(taken) for seed, taken in seconds.items() if taken}
 
 
@@ -62,7 +70,7 @@ def estimated(
         estimates([sample for sample, is_known in zip(samples, known, strict=True) if is_known])
     )
     values = [next(made) if is_known else None for is_known in known]
-    if measure == "objective":
+    if measure in ("objective", "validation"):
         return values
     return [None if value is None else value.exp() for value in values]
 

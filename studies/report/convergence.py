@@ -1,9 +1,8 @@
 """The section on convergence: the training loss of the reruns, epoch by epoch."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from storage.trainings import TrainingRun
 from studies.figures import loss_panels
 from studies.report.page import Pictures, table
 from studies.report.runs import ModelRun
@@ -15,9 +14,9 @@ Curve = Sequence[float]
 """Mean training loss of each epoch."""
 
 
-def loss_curves_of(run: ModelRun, trainings: Mapping[str, TrainingRun]) -> list[Curve]:
+def loss_curves_of(run: ModelRun) -> list[Curve]:
     """Return the loss curves of a model's reruns, as far as they are known."""
-    known = (trainings.get(rerun.fingerprint or "") for rerun in run.measured)
+    known = (run.trainings.get(rerun.fingerprint or "") for rerun in run.measured)
     return [training.loss_curve for training in known if training and training.loss_curve]
 
 
@@ -27,11 +26,9 @@ def is_unsettled(curve: Curve) -> bool:
     return not finite or not curve[-1] <= UNSETTLED * min(finite)
 
 
-def convergence_section(
-    runs: Iterable[ModelRun], trainings: Mapping[str, TrainingRun], pictures: Pictures
-) -> Iterator[str]:
+def convergence_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[str]:
     """Yield the loss curves of all models, and how many reruns had not settled at the end."""
-    curves = {run.model: loss_curves_of(run, trainings) for run in runs}
+    curves = {run.model: loss_curves_of(run) for run in runs}
     curves = {model: of_model for model, of_model in curves.items() if of_model}
     if not curves:
         return

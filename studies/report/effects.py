@@ -103,6 +103,12 @@ class Effects:
         return cls(contrasts)
 
     @property
+    def is_chosen_by_validation(self) -> bool:
+        """Whether validation data chose a winner."""
+        contrasts = (contrast for known in self.contrasts.values() for contrast in known.values())
+        return any(run.chosen_by != "test" for contrast in contrasts for run in contrast.runs)
+
+    @property
     def groups(self) -> list[str]:
         """The groups that have an effect, the mean over all last."""
         known = dict.fromkeys(group for of_name in self.contrasts.values() for group in of_name)
@@ -149,11 +155,16 @@ def effects_section(
     )
     yield (
         f"Paired by seed ({seeds} seeds), with t intervals that hold for all effects of a table at "
-        f"once (95%); `{POOLED}` is the mean over the groups. An interaction is what both changes "
-        "give beyond the sum of what each gives alone: 0, and 1 of a ratio, where they add up."
+        f"once (95%); the column {POOLED} is the mean over the groups. An interaction is what both "
+        "changes give beyond the sum of what each gives alone: 0, and 1 of a ratio, where they add "
+        "up."
     )
     yield f"Difference of mean test {objective}:"
     yield effects.table("objective")
+    on_validation = effects.estimates("validation")
+    if on_validation and not effects.is_chosen_by_validation:
+        yield f"Difference of mean validation {objective}, on data by which no winner was chosen:"
+        yield effects.table("validation")
     if is_fraction:
         yield f"Ratio of the odds of test {objective}, which no ceiling at 1 compresses:"
         yield effects.table("odds")

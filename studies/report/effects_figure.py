@@ -11,7 +11,7 @@ from studies.report.statistics import Estimate
 
 def effects_figure(title: str, label: str, estimates: Mapping[tuple[str, str], Estimate]) -> Figure:
     """Draw estimates by name and group, with their intervals; ratios on a logarithmic axis."""
-    figure, axes = canvas(title, width=7.6, height=1.6 + 0.26 * max(len(estimates), 3))
+    figure, axes = canvas(title, width=9.4, height=1.6 + 0.26 * max(len(estimates), 3))
     neutral = next(iter(estimates.values())).neutral
     axes.axvline(neutral, color="black", linewidth=1)
     of_group = colours(group for _, group in estimates)

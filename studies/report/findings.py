@@ -1,24 +1,34 @@
 """The findings in plain sentences: each follows from the interval that stands beside it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from studies.display.words import listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
-from studies.report.effects import INTERACTION, POOLED, Effects
-from studies.report.headline import is_restless
+from studies.report.effects import INTERACTION, Effects
 from studies.report.published import agreement
+from studies.report.replication import replication
 from studies.report.runs import ModelRun
+from studies.report.settings import other_trainings
 from studies.report.statistics import MARGIN, Estimate
 
 
-def findings(runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs) -> Iterator[str]:
-    """Yield what the data show: effects first, then the best model, then what is published."""
+def findings(
+    runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs, known: Sequence[ModelRun]
+) -> Iterator[str]:
+    """Yield what the data show: if what is published holds, what the factors do, which model wins.
+
+    `runs` speak for their models, `known` are those of all experiments.
+    """
     measured = f"test {next(iter(runs.values())).objective}"
+    yield from replication(known, runs)
+    for way, count, gain in other_trainings(known):
+        over = f" on the mean of {count} models that it changes" if count > 1 else ""
+        yield f"**{way[0].upper()}{way[1:]}**: {_change(gain, measured)}{over} ({gain})."
     yield from _effects(effects, measured)
     yield from _best(runs, pairs, measured)
     yield from _claims(runs)
     yield from agreement(runs)
-    restless = [run.model for run in runs.values() if is_restless(run)]
+    restless = [run.model for run in runs.values() if run.is_restless]
     if restless:
         yield (
             f"**Do not trust the times** of {listed(restless)}: they spread so far that other work "
@@ -27,37 +37,33 @@ def findings(runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs) -> It
 
 
 def _effects(effects: Effects, measured: str) -> Iterator[str]:
-    """Yield a sentence on each effect: over all groups, then in each."""
+    """Yield a sentence on each effect: what it does over all groups, and its size in each."""
     known, times = effects.estimates("objective"), effects.estimates("seconds")
     for name in effects.contrasts:
-        of_groups = {
-            group: known[name, group] for group in effects.groups if (name, group) in known
-        }
-        overall = of_groups.pop(POOLED, None)
-        text = f"**{name[0].upper()}{name[1:]}**"
-        parts = (
-            [] if overall is None else [f"{_does(overall, name, measured)} over all ({overall})"]
-        )
-        parts += [
-            f"{_does(estimate, name, measured)}{f' in {group}' if group else ''} ({estimate})"
-            for group, estimate in of_groups.items()
-        ]
-        time = times.get((name, POOLED if overall is not None else next(iter(of_groups), "")))
-        took = "" if time is None or name.startswith(INTERACTION) else f"; seconds {time}"
-        yield f"{text} {'; '.join(parts)}{took}."
+        sizes = {group: known[name, group] for group in effects.groups if (name, group) in known}
+        # The mean over all groups, where there are several, is the last.
+        *alone, overall = sizes
+        parts = [f"{sizes[overall]}{' over all' if alone else f' in {overall}' * bool(overall)}"]
+        parts += [f"{group} {sizes[group]}" for group in alone]
+        is_interaction = name.startswith(INTERACTION)
+        verdict = _sign(sizes[overall]) if is_interaction else _change(sizes[overall], measured)
+        time = None if is_interaction else times.get((name, overall))
+        took = "" if time is None else f"; training time {time}"
+        yield f"**{name[0].upper()}{name[1:]}**: {verdict} ({'; '.join(parts)}){took}."
 
 
-def _does(effect: Estimate, name: str, measured: str) -> str:
-    """Return the verb that an interval allows."""
-    if name.startswith(INTERACTION):
-        words = {1: "is positive", -1: "is negative", 0: "cannot be told from 0"}
-    else:
-        words = {
-            1: f"raises {measured}", -1: f"lowers {measured}",
-            0: f"changes {measured} by less than {MARGIN:g}" if effect.is_equal()
-            else f"has no clear effect on {measured}",
-        }  # fmt: skip
-    return words[effect.direction]
+def _change(effect: Estimate, measured: str) -> str:
+    """Return what an interval allows to say of a change."""
+    if effect.direction:
+        return f"{measured} {'rises' if effect.direction > 0 else 'falls'}"
+    if effect.is_equal():
+        return f"{measured} changes by less than {MARGIN:g}"
+    return f"{measured} does not clearly change"
+
+
+def _sign(effect: Estimate) -> str:
+    """Return what an interval allows to say of a number."""
+    return {1: "positive", -1: "negative", 0: "cannot be told from 0"}[effect.direction]
 
 
 def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator[str]:
@@ -79,7 +85,8 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
             and lead.low is not None
         ):
             verdict = "is more than chance" if lead.direction else "may be chance"
-            text += f"; the lead {verdict} ({lead}, {pair.name.replace(', ', ' - ')})"
+            gain = lead if pair.runs[0] is first else -lead
+            text += f"; the lead {verdict} ({gain})"
     yield text + "."
 
 
@@ -103,8 +110,8 @@ def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
         else:
             verdict = "do not contradict it: the two cannot be told apart"
         (seconds,) = estimated([test], "seconds")
-        took = "" if seconds is None else f" Its training takes {seconds} of the time."
+        took = "" if seconds is None else f" Its training time is {seconds}."
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
-            f"Our data {verdict} ({gain}).{took}"
+            f"Our data {verdict} ({gain}, the interval of this one comparison).{took}"
         )

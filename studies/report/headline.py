@@ -2,22 +2,29 @@
 
 from collections.abc import Iterator, Mapping
 
-from studies.display.words import fixed, plus_minus, seconds_text, timing_remarks, value_text
+from studies.display.words import (
+    fixed,
+    listed,
+    plus_minus,
+    seconds_text,
+    timing_remarks,
+    value_text,
+)
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
 from studies.report.published import FAR, against_published, beyond_noise, is_far, is_fraction
-from studies.report.runs import ModelRun
+from studies.report.runs import RESTLESS, ModelRun
 from studies.report.statistics import SIGNIFICANT
 
-RESTLESS = 0.25
-"""Of the mean: seconds that spread further were not taken on a machine at rest."""
-
-
-def is_restless(run: ModelRun) -> bool:
-    """Return whether the seconds spread too far to tell of the model."""
-    mean, deviation = run.result.mean_seconds, run.result.deviation_seconds
-    return mean is not None and deviation is not None and deviation > RESTLESS * mean
+METHOD = (
+    "± is the standard deviation (n-1) over reruns, on seeds that no search used. A seed fixes all "
+    "that is random in a training, so models are compared by seed: intervals, in brackets, are "
+    "Student's, of the differences by seed, or of the logarithms of ratios, and hold for all that "
+    "a table shows at once with a probability of 95% (Šidák). They tell of the chance in seeds: "
+    "not of that in the choice of the winner, nor, where all seeds test on the same data, of that "
+    "in these."
+)
 
 
 def headline_section(
@@ -27,6 +34,7 @@ def headline_section(
     yield f"## {objective.capitalize()} and time"
     yield headline_table(runs)
     yield f"{_marks(runs)}{_mixture(runs)}"
+    yield METHOD
     yield from timing_remarks([run.result for run in runs.values()])
     texts = (
         f"Test {objective} of each model",
@@ -63,7 +71,7 @@ def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
         fixed(against_published(run).value, 3, "+") if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
         seconds_text(result) or None,
-        "§" * is_restless(run),
+        "§" * run.is_restless,
         plus_minus(theirs, known.get("seconds_deviation"), 1) if theirs else None,
     )
 
@@ -77,6 +85,9 @@ def _marks(runs: Mapping[str, ModelRun]) -> str:
             "means, with Holm's correction for all models of the table, p < "
             f"{SIGNIFICANT:g}"
         ]
+        unknown = [run.model for run in runs.values() if not run.published]
+        if unknown:
+            parts.append(f"nothing is published of {listed(unknown)}")
     if any(is_fraction(run) for run in runs.values()):
         parts.append(f"‡ differs by more than {FAR:g}")
     parts.append(

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from storage.queries import RankedCell
 from storage.trainings import Value
-from studies.display.words import fixed, plus_minus
+from studies.display.words import fixed, listed, plus_minus
 from studies.report.choice import model_order, trained_otherwise
 from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.page import table
-from studies.report.published import FAR, against_published, is_far, published
+from studies.report.published import FAR, against_published, beyond_noise, is_far, published
 from studies.report.runs import PUBLISHED, ModelRun
 
 NOT_NUMBERS = 1.0
@@ -113,6 +113,25 @@ def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]
         winner = chosen.get(there.run.model)
         if winner and winner.searches and is_far(winner):
             yield _explained(there, winner)
+
+
+def replication(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield a sentence on reruns at the published parameters, where there are any."""
+    there = [known for known in replications(runs, chosen) if known.is_rerun]
+    if not there:
+        return
+    furthest = max(there, key=lambda known: abs(known.difference.value))
+    marked = beyond_noise([known.run for known in there])
+    far = [known.run.model for known in there if is_far(known.run)]
+    verdict = "Not all that is published" if marked or far else "What is published"
+    beyond = [known.run.model for known in there if known.run.model in marked]
+    noise = f"{listed(beyond)} by more" if beyond else "none by more"
+    yield (
+        f"**{verdict} can be repeated**: at its parameters, ours are within "
+        f"{fixed(abs(furthest.difference.value), 3)} of it for {len(there)} "
+        f"model{'s' * (len(there) > 1)} (furthest {furthest.run.model}, "
+        f"{fixed(furthest.difference.value, 3, '+')}), {noise} than noise explains."
+    )
 
 
 def _row(there: Replication) -> Sequence[object]:

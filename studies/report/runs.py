@@ -1,20 +1,20 @@
 """What a store holds of each model in each experiment, and which of it is complete."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from storage.cells import DECIDED
 from storage.queries import Certainty, ModelResult, RankedCell, Rerun, StudyAttributes
-from storage.trainings import Value
+from storage.trainings import TrainingRun, Value
 from studies.certainty import certainty_of
 from studies.display.words import value_text
 from studies.experiment.stage import RERUN
 from studies.figures import DrawnModel, Search
 from studies.figures.search import grid_of
-from studies.report.gaps import Summary, summarized
+from studies.report.gaps import Gap, Summary, summarized
 
 PUBLISHED = "published"
 """The `search` of an experiment that reruns published parameters."""
@@ -24,6 +24,9 @@ USUAL: Mapping[str, Any] = {
     "settle": 0, "margin": 0.005,
 }  # fmt: skip
 """The fields of a protocol that say how a winner is chosen, with what older studies did."""
+
+RESTLESS = 0.25
+"""Of the mean: seconds that spread further were not taken on a machine at rest."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class ModelRun:
     reruns: Sequence[Rerun]
     names: Sequence[str]
     """The parameters of the experiment's models."""
+    trainings: Mapping[str, TrainingRun] = field(default_factory=dict)
+    """All trainings of the store, by fingerprint."""
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return what the first study of the model that has an attribute holds."""
@@ -63,6 +68,10 @@ class ModelRun:
     def sign(self) -> int:
         """1 where more is better, -1 where less is."""
         return -1 if self.protocol["direction"] == "minimize" else 1
+
+    def gain(self, difference: Gap) -> Gap:
+        """Return a difference with the sign that is positive where the first is better."""
+        return Gap(self.sign * difference.value, difference.error)
 
     @property
     def published(self) -> Mapping[str, Any]:
@@ -145,6 +154,23 @@ class ModelRun:
     def measured(self) -> list[Rerun]:
         """The reruns that did not diverge, by seed."""
         return [rerun for rerun in self.reruns if rerun.value is not None]
+
+    @property
+    def chosen_by(self) -> str:
+        """The data by which winners are chosen: `test` or `validation`."""
+        return str(self.protocol["select_on"])
+
+    def values(self, fingerprints: Iterable[str], data: str) -> list[float]:
+        """Return the objective of trainings on `test` or `validation` data, as far as known."""
+        name = self.objective if data == "test" else f"validation_{self.objective}"
+        known = (self.trainings[print].numbers for print in fingerprints if print in self.trainings)
+        return [numbers[name] for numbers in known if name in numbers]
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether the seconds of the reruns spread too far to tell of the model."""
+        mean, deviation = self.result.mean_seconds, self.result.deviation_seconds
+        return mean is not None and deviation is not None and deviation > RESTLESS * mean
 
     @property
     def guessing(self) -> Any:

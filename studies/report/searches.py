@@ -1,25 +1,22 @@
 """The section on the searches: winners, how certain they are, and what they promised."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
 from storage.queries import RankedCell
-from storage.trainings import TrainingRun
 from studies.display.certainty import LEGEND, settling_text, share_text
+from studies.display.markdown import Markdown
 from studies.display.words import edges, listed, number_text
-from studies.figures import Search, search_figures
-from studies.report.gaps import Gap, paired_gap, summarized, unpaired_gap
+from studies.figures import Search, scale, search_figures
+from studies.report.gaps import Gap, paired_gap
+from studies.report.optimism import optimism_section
 from studies.report.page import Pictures, folded, table
 from studies.report.runs import ModelRun
 
-Trainings = Mapping[str, TrainingRun]
-"""By fingerprint."""
 
-
-def searches_section(
-    runs: Iterable[ModelRun], trainings: Trainings, pictures: Pictures
-) -> Iterator[str]:
+def searches_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[str]:
     """Yield each search's winner and runner-up, and how the winners fared on fresh seeds."""
     yield "## Searches"
     runs = [run for run in runs if run.searches]
@@ -31,7 +28,8 @@ def searches_section(
     guesses = [run for run in runs if run.guessing is not None]
     yield (
         f"Cells are {listed(names)}. {LEGEND} The gap is by how much the winner's mean is better "
-        "than the runner-up's, paired by seed, ± its standard error; one repeat has none."
+        "than the runner-up's, paired by seed, ± its standard error; one repeat has none. = marks "
+        "cells with the very mean of the winner, of which the first in the order of the grid wins."
         + "".join(map(_dead_ones, guesses[:1]))
     )
     titles = ["study", "winner", objective, "contenders", "wins again", "runner-up", "gap"]
@@ -41,35 +39,31 @@ def searches_section(
     )
     if any(run.protocol["select_on"] != "test" for run in runs):
         yield f"Searches that select on validation show their {objective} on validation data."
-    promises = [
-        (run.model, number_text(fmean(before), 4), number_text(run.result.mean, 4),
-         optimism(run, trainings))
-        for run in runs
-        if (before := values_on_test(run, trainings))
-    ]  # fmt: skip
-    if promises:
-        yield (
-            f"Optimism: by how much test {objective} of the winner's cell in the search is better "
-            "than that of its reruns, ± the standard error. A winner that was chosen for its luck "
-            "falls back."
-        )
-        yield table(("model", "search", "reruns", "optimism"), promises)
+    yield from optimism_section(runs)
+    shown = [
+        pictures.shown(f"{run.model}, {stage}", f"{run.model}-{stage}-{name}", figure)
+        for run, search, stage in _searches(runs)
+        for name, figure in search_figures(search, run.cells[stage], run.cells[stage][0])
+    ]
+    yield folded("Figures of all searches", [Markdown("\n".join(shown))])
+
+
+def _searches(runs: Sequence[ModelRun]) -> Iterator[tuple[ModelRun, Search, str]]:
+    """Yield what figures show of each search; the colours of a group's heat maps mean the same."""
     for run in runs:
-        shown = [
-            pictures.shown(f"{run.model}, {stage}", f"{run.model}-{stage}-{name}", figure)
-            for stage in run.searches
-            for name, figure in search_figures(
-                _search(run, stage), run.cells[stage], run.cells[stage][0]
+        beside = [other for other in runs if other.drawn.group == run.drawn.group]
+        for stage in run.searches:
+            certainty = run.certainty.get(stage)
+            cells = [cell for other in beside for cell in other.cells.get(stage, ())]
+            yield (
+                run,
+                replace(
+                    run.search(stage),
+                    contenders=() if certainty is None else certainty.contenders,
+                    scale=scale(run.sign < 0, cells),
+                ),
+                stage,
             )
-        ]
-        if shown:
-            yield folded(f"{run.model}: figures of its search", shown)
-
-
-def _search(run: ModelRun, stage: str) -> Search:
-    """Return what figures show of a search, also of one that an older version completed."""
-    certainty = run.certainty.get(stage)
-    return replace(run.search(stage), contenders=() if certainty is None else certainty.contenders)
 
 
 def _dead_ones(run: ModelRun) -> str:
@@ -96,12 +90,19 @@ def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[object]:
         None if certainty is None else f"{len(certainty.contenders)} of {len(cells)}",
         None if certainty is None else share_text(certainty),
         None if second is None else run.text(second.parameters),
-        lead,
+        None if lead is None else f"{lead}{ties(ranked)}",
         None if certainty is None else settling_text(certainty),
         sum(cell.state == "DIVERGED" for cell in cells),
         *[dead_trainings(cells, ranked[:2])] * has_guessing,
         "; ".join(edges(run.search(stage).grid, winner.parameters)) or None,
     ]
+
+
+def ties(ranked: Sequence[RankedCell]) -> str:
+    """Return a mark for each cell that is exactly as good as the winner."""
+    best = fmean(ranked[0].values)
+    tied = [cell for cell in ranked[1:] if math.isclose(fmean(cell.values), best, rel_tol=1e-12)]
+    return f" ={len(tied)}" if tied else ""
 
 
 def dead_trainings(cells: Sequence[RankedCell], leaders: Sequence[RankedCell]) -> str:
@@ -113,26 +114,4 @@ def dead_trainings(cells: Sequence[RankedCell], leaders: Sequence[RankedCell]) -
 def winners_lead(run: ModelRun, winner: RankedCell, second: RankedCell) -> Gap:
     """Return by how much a cell is better than another, over the seeds that both have."""
     common = min(len(winner.values), len(second.values))
-    return _better(run, paired_gap(winner.values[:common], second.values[:common]))
-
-
-def values_on_test(run: ModelRun, trainings: Trainings) -> list[float]:
-    """Return the objective of the winner's cell in the search, on test data.
-
-    Empty where the search chose by validation data and its trainings are not known.
-    """
-    winner = run.winner
-    if run.protocol["select_on"] == "test":
-        return list(winner.values)
-    numbers = [trainings[name].numbers for name in winner.fingerprints if name in trainings]
-    return [known[run.objective] for known in numbers if run.objective in known]
-
-
-def optimism(run: ModelRun, trainings: Trainings) -> Gap | None:
-    """Return by how much the winner is better in the search than in its reruns, where known."""
-    before = values_on_test(run, trainings)
-    return _better(run, unpaired_gap(summarized(before), run.summary)) if before else None
-
-
-def _better(run: ModelRun, difference: Gap) -> Gap:
-    return Gap(run.sign * difference.value, difference.error)
+    return run.gain(paired_gap(winner.values[:common], second.values[:common]))

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
-from studies.display.words import fixed
+from studies.display.words import fixed, seconds_text
 from studies.report.choice import differences
 from studies.report.contrasts import Contrast, estimated
+from studies.report.effects import Effects
 from studies.report.gaps import Gap
+from studies.report.optimism import optimism_of_seeds
 from studies.report.page import table
 from studies.report.runs import PUBLISHED, USUAL, ModelRun
-from studies.report.searches import Trainings, optimism, winners_lead
+from studies.report.searches import winners_lead
+from studies.report.statistics import Estimate
 
 MEANING = {
     "select_on": "Optimism is by how much the winner's cell is better in the search than in its "
@@ -58,7 +61,7 @@ def _is_usual(field: str, usual: ModelRun, variant: ModelRun, names: Sequence[st
     return names.index(usual.experiment) < names.index(variant.experiment)
 
 
-def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> Iterator[str]:
+def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
     """Yield all pairs of experiments that can be set side by side; nothing where there are none."""
     known = counterparts(runs)
     if not known:
@@ -73,21 +76,54 @@ def settings_section(runs: Sequence[ModelRun], trainings: Trainings) -> Iterator
         usual, variant = pairs[0]
         yield f"### {variant.experiment} beside {usual.experiment}"
         yield MEANING.get(field, f"These experiments differ in {field} alone.")
-        yield _table(field, pairs, trainings)
+        yield _table(field, pairs)
+        if _is_grid(variant, field):
+            effects = Effects.of({run.model: run for _, run in pairs})
+            if effects.estimates("seconds"):
+                yield f"Ratio of training seconds in {variant.experiment}:"
+                yield effects.table("seconds")
 
 
-def _table(field: str, pairs: Pairs, trainings: Trainings) -> str:
+def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, int, Estimate]]:
+    """Yield what each other way of training does to the objective, over all models it changes.
+
+    That is the way in words, how many models it changes, and the mean difference to the usual way.
+    """
+    for field, pairs in counterparts(runs):
+        usual, variant = pairs[0]
+        if field in USUAL or _is_grid(variant, field):
+            continue
+        differences = [Contrast(field, pair) for pair in pairs]
+        changed = [contrast for contrast in differences if contrast.sample("objective").any()]
+        share = 1 / max(1, len(changed))
+        together = Contrast(
+            field,
+            [run for contrast in changed for run in contrast.runs],
+            [share * weight for contrast in changed for weight in contrast.weights],
+        )
+        if changed and together.seeds > 1 and (gain := estimated([together])[0]):
+            way = f"{field} {_label(variant, field)} instead of {_label(usual, field)}"
+            yield way, len(changed), gain
+
+
+def _is_grid(run: ModelRun, field: str) -> bool:
+    return isinstance(run.protocol.get(field), list)
+
+
+def _table(field: str, pairs: Pairs) -> str:
     usual, variant = (_label(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
         pairs[0][0].objective: lambda run: fixed(run.result.mean, 4),
     }
     if field == "select_on":
-        columns["optimism"] = lambda run: optimism(run, trainings)
+        columns["optimism"] = lambda run: optimism_of_seeds(run)
     if field in ("racing", "extend"):
         columns["trainings"] = lambda run: sum(
             cell.runs for stage in run.searches for cell in run.cells[stage]
         )
+    if _is_grid(pairs[0][1], field):
+        columns["seconds"] = lambda run: seconds_text(run.result) or "-"
     titles = ["model", *(f"{name}, {way}" for name in columns for way in (usual, variant))]
     titles.insert(5, f"{variant} - {usual}")
     rows: list[list[object]] = []

@@ -74,6 +74,11 @@ class Estimate:
             return False
         return -margin < self.low and self.high < margin
 
+    def __neg__(self) -> "Estimate":
+        """Return the difference the other way round."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return Estimate(-self.value, low, high)
+
     def exp(self) -> "Estimate":
         """Return the ratio of which this is the logarithm."""
         low, high = (None if end is None else math.exp(end) for end in (self.low, self.high))

@@ -9,48 +9,47 @@ from studies.display.words import duration, value_text
 from studies.experiment.stage import RERUN
 from studies.report.runs import ModelRun
 
-METHOD = (
-    "± is the standard deviation (n-1) over reruns, on seeds that no search used. A seed fixes all "
-    "that is random in a training, so models are compared by seed: intervals are Student's, of the "
-    "differences by seed, or of the logarithms of ratios, and hold for all that a table shows at "
-    "once with a probability of 95% (Šidák). They tell of the chance in seeds, not of that in the "
-    "choice of the winner."
-)
 
-
-def trainings_of(runs: Iterable[ModelRun], known: Sequence[TrainingRun]) -> dict[str, TrainingRun]:
-    """Return the trainings that the runs rest on, by fingerprint and in the order of the store."""
+def trainings_of(runs: Iterable[ModelRun]) -> list[TrainingRun]:
+    """Return the trainings that the runs rest on, in the order of the store."""
     wanted: set[str | None] = set()
+    known: dict[str, TrainingRun] = {}
     for run in runs:
+        known |= run.trainings
         wanted |= {rerun.fingerprint for rerun in run.reruns}
         for cells in run.cells.values():
             wanted |= {name for cell in cells for name in cell.fingerprints}
-    return {run.fingerprint: run for run in known if run.fingerprint in wanted}
+    return [training for name, training in known.items() if name in wanted]
 
 
-def csv_of(runs: Sequence[ModelRun], known: Sequence[TrainingRun]) -> bytes:
+def csv_of(runs: Sequence[ModelRun]) -> bytes:
     """Return the trainings that the runs rest on, as `storage.load` takes them."""
     studies = {
         str(rerun.fingerprint): f"{run.experiment}/{run.model}/{RERUN}"
         for run in runs
         for rerun in run.reruns
     }
-    return as_csv(list(trainings_of(runs, known).values()), studies)
+    return as_csv(trainings_of(runs), studies)
 
 
-def provenance_section(
-    runs: Sequence[ModelRun], trainings: Mapping[str, TrainingRun]
-) -> Iterator[str]:
-    """Yield how results were measured, where they come from, by experiment, and what they cost."""
-    yield "## How this was measured"
-    yield METHOD
-    known = list(trainings.values())
-    for name in dict.fromkeys(run.experiment for run in runs):
-        its_runs = [run for run in runs if run.experiment == name]
-        facts = _facts(its_runs, list(trainings_of(its_runs, known).values()))
-        yield f"### {name}"
-        yield bullets(f"{fact}: {value}" for fact, value in facts.items())
-    total = _cost(known)
+def provenance_section(runs: Sequence[ModelRun]) -> Iterator[str]:
+    """Yield where results come from, and what they cost: first what all experiments share."""
+    yield "## Where the results come from"
+    names = dict.fromkeys(run.experiment for run in runs)
+    by_name = {name: _facts([run for run in runs if run.experiment == name]) for name in names}
+    first = next(iter(by_name.values()))
+    shared = {
+        fact: value
+        for fact, value in first.items()
+        if all(facts.get(fact) == value for facts in by_name.values())
+    }
+    yield _listed(shared)
+    if len(by_name) > 1:
+        yield bullets(
+            f"**{name}**: {_listed({f: value for f, value in facts.items() if f not in shared})}"
+            for name, facts in by_name.items()
+        )
+    total = _cost(trainings_of(runs))
     yield (
         f"In all, each training counted once: {total['trainings']} trainings, "
         f"{total['processor time']} of processor time. Experiments share the trainings of "
@@ -58,13 +57,14 @@ def provenance_section(
     )
 
 
-def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[str, str]:
+def _facts(runs: Sequence[ModelRun]) -> dict[str, str]:
+    trainings = trainings_of(runs)
     protocol = {k: v for k, v in runs[0].protocol.items() if not isinstance(v, list)}
     attributes = [study.attributes for run in runs for study in run.studies.values()]
     machines = [str(known.get("machine")) for known in attributes]
     started = [run.started_at for run in trainings]
     return {
-        "protocol": ", ".join(f"{name} {value}" for name, value in sorted(protocol.items())),
+        **{name: str(value) for name, value in sorted(protocol.items())},
         "grid": _grid(runs[0]),
         "data": _distinct(str(known["data"]) for known in attributes if known.get("data")),
         "versions": _distinct(
@@ -74,10 +74,15 @@ def _facts(runs: Sequence[ModelRun], trainings: Sequence[TrainingRun]) -> dict[s
         "driver's machine": _distinct(machines),
         "git commit": _distinct(str(known.get("git_commit")) for known in attributes),
         "workers' hosts": _distinct(run.host for run in trainings),
+        "processors": _distinct(run.processor or "not known" for run in trainings),
         "begun": min(started, default="-"),
         "last training begun": max(started, default="-"),
         **_cost(trainings),
     }
+
+
+def _listed(facts: Mapping[str, str]) -> str:
+    return "; ".join(f"{fact}: {value}" for fact, value in facts.items())
 
 
 def _grid(run: ModelRun) -> str:

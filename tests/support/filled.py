@@ -200,9 +200,11 @@ def around(mean: float, scale: float = 1.0) -> list[float]:
 
 
 def family(filled: Filled, name: str = "MLP") -> None:
-    """The MLPs: sharing gives 0.030, the auxiliary loss 0.050, both 0.090; Aux takes twice as
-    long, Siamese and Auxsiamese as long as plain."""
+    """The MLPs: two branches give 0.010, then sharing 0.020, the auxiliary loss 0.040, and both
+    0.080; Aux takes twice as long, the others as long as plain."""
     filled.model(name, around(0.80))
     filled.model(f"Siamese{name}", around(0.83, 1.1))
     filled.model(f"Aux{name}", around(0.85, 0.9), seconds=2.15)
     filled.model(f"Auxsiamese{name}", around(0.89, 1.2))
+    if f"Unshared{name}" in filled.experiment.models:
+        filled.model(f"Unshared{name}", around(0.81))

@@ -9,7 +9,6 @@ import pytest
 from storage.load import load
 from storage.reader import open_reader
 from storage.store import Store, open_store
-from storage.trainings import training_runs
 from studies.experiment.definition import Experiment
 from studies.experiment.study import grid_study
 from studies.paper import experiment as paper
@@ -120,7 +119,7 @@ def test_another_experiment_finds_the_searches_but_not_the_reruns(
         assert counts(plan_of(store, replace(small, name="other"), "MLP")) == expected
     published = tmp_path / "training_runs.csv"
     reader = open_reader(runs.url)
-    published.write_bytes(csv_of(model_runs(reader), training_runs(reader)))
+    published.write_bytes(csv_of(model_runs(reader)))
     reader.dispose()
     new = f"sqlite:///{tmp_path / 'new.db'}"
     load(str(published), new)
