@@ -33,7 +33,7 @@ def convergence_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterato
     if not curves:
         return
     yield "## Convergence"
-    yield pictures.shown("Training loss of each rerun", "loss.png", loss_panels(curves))
+    yield pictures.shown("Training loss of each rerun", "training-loss.png", loss_panels(curves))
     yield (
         f"Unsettled are reruns whose last loss is over {UNSETTLED:g} times their least one: more "
         "epochs, or a smaller learning rate, might still change them."

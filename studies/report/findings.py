@@ -85,6 +85,7 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
             and lead.low is not None
         ):
             verdict = "is more than chance" if lead.direction else "may be chance"
+            verdict = f"is less than {MARGIN:g}" if lead.is_equal() else verdict
             gain = lead if pair.runs[0] is first else -lead
             text += f"; the lead {verdict} ({gain})"
     yield text + "."

@@ -78,13 +78,6 @@ class Pictures(dict[str, bytes]):
         return Markdown(f"![{escaped(text)}]({file})")
 
 
-def probability(value: float | None) -> str | None:
-    """Return a p-value."""
-    if value is None:
-        return None
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def without_marks(sentence: str) -> str:
     """Return a sentence for a terminal."""
     return sentence.replace("**", "")

@@ -42,13 +42,13 @@ def searches_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[s
     yield from optimism_section(runs)
     shown = [
         pictures.shown(f"{run.model}, {stage}", f"{run.model}-{stage}-{name}", figure)
-        for run, search, stage in _searches(runs)
+        for run, search, stage in drawn(runs)
         for name, figure in search_figures(search, run.cells[stage], run.cells[stage][0])
     ]
     yield folded("Figures of all searches", [Markdown("\n".join(shown))])
 
 
-def _searches(runs: Sequence[ModelRun]) -> Iterator[tuple[ModelRun, Search, str]]:
+def drawn(runs: Sequence[ModelRun]) -> Iterator[tuple[ModelRun, Search, str]]:
     """Yield what figures show of each search; the colours of a group's heat maps mean the same."""
     for run in runs:
         beside = [other for other in runs if other.drawn.group == run.drawn.group]

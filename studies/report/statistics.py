@@ -145,11 +145,6 @@ def _signs(seeds: int) -> NDArray[np.float64]:
     return np.asarray(signs)
 
 
-def smallest_p(seeds: int) -> float:
-    """Return the least p-value that so many seeds can give, corrected or not."""
-    return min(1.0, 2.0 ** (1 - seeds))
-
-
 def welch(one: Summary, other: Summary) -> float | None:
     """Return the two-sided p-value of Welch's test on two means.
 

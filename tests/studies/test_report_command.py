@@ -54,7 +54,7 @@ def test_what_diverged_is_in_the_report(runs: Runs, standin: StandIn, tmp_path: 
 
 
 def report_lines(folder: Path) -> list[str]:
-    return (folder / "report" / "report.md").read_text().splitlines()
+    return (folder / "report" / "details.md").read_text().splitlines()
 
 
 def test_bad_questions(ends: Callable[..., str], tmp_path: Path) -> None:

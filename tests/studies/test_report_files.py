@@ -45,12 +45,12 @@ def test_tables_have_ours_beside_what_is_published(url: str, tmp_path: Path) -> 
     assert heads == ["", r"\multicolumn{3}{c}{ours}", r"\multicolumn{3}{c}{published}"]
     assert names == ["model", *2 * [r"learning\_rate", r"batch\_size", "alpha"]]
     assert plain == ["MLP", "0.001", "16", "--", "0.0005", "8", "--"]
-    assert rows(settings)[-1] == ["AuxsiameseMLP", "0.001", "16", "0.5", "0.005", "8", "0.7"]
+    assert rows(settings)[-2] == ["AuxsiameseMLP", "0.001", "16", "0.5", "0.005", "8", "0.7"]
     by_model = {cells[0]: cells[1:] for cells in rows(results)[2:]}
     assert by_model["AuxMLP"] == [
         r"$0.850 \pm 0.006$", r"$2.30 \pm 0.13$", r"$0.856 \pm 0.011$", r"$7.3 \pm 0.4$",
     ]  # fmt: skip
-    assert list(by_model) == ["MLP", "SiameseMLP", "AuxMLP", "AuxsiameseMLP"]
+    assert list(by_model) == ["MLP", "SiameseMLP", "AuxMLP", "AuxsiameseMLP", "UnsharedMLP"]
     for table in (settings, results):
         (columns,) = re.findall(r"\\begin\{tabular\}\{(l?r+)\}", table)
         assert all(len(cells) == len(columns) for cells in rows(table)[1:])

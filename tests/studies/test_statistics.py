@@ -15,7 +15,6 @@ from studies.report.statistics import (
     Sample,
     estimates,
     holm,
-    smallest_p,
     step_down,
 )
 
@@ -103,7 +102,7 @@ def test_a_later_step_is_compared_with_what_is_left() -> None:
     """The largest with all, the next without it: more is found than by one step."""
     clear, weak = np.full(8, 0.1) + 0.01 * np.arange(8), np.array([3, 4, -1, 5, 2, 4, -1, 3]) / 100
     first, second = step_down(np.array([clear, weak]))
-    assert first == pytest.approx(smallest_p(8))
+    assert first == pytest.approx(2**-7)
     assert [second] == step_down(np.array([weak]))
     assert second is not None and first is not None and second >= first
 
@@ -115,9 +114,8 @@ def test_of_many_seeds_signs_are_drawn() -> None:
     assert step_down(differences[None]) == [found]
 
 
-def test_the_smallest_p_is_that_of_seeds_that_all_agree() -> None:
-    assert step_down(np.arange(1.0, 11.0)[None]) == [pytest.approx(smallest_p(10))]
-    assert smallest_p(1) == 1.0
+def test_the_least_p_is_that_of_seeds_that_all_agree() -> None:
+    assert step_down(np.arange(1.0, 11.0)[None]) == [pytest.approx(2**-9)]
 
 
 def test_holm_of_a_hand_made_case() -> None:
@@ -137,3 +135,9 @@ def test_gaps_of_hand_made_cases() -> None:
     found = unpaired_gap((0.9, 0.3, 9), (0.8, 0.4, 4))
     assert found == Gap(pytest.approx(0.1), pytest.approx(math.hypot(0.1, 0.2)))
     assert unpaired_gap((0.9, None, 1), (0.8, 0.4, 4)).error is None
+
+
+def test_a_difference_the_other_way_round_has_its_ends_exchanged() -> None:
+    gain = Estimate(0.02, 0.01, 0.05)
+    assert -gain == Estimate(-0.02, -0.05, -0.01)
+    assert -Estimate(0.02, None, None) == Estimate(-0.02, None, None)

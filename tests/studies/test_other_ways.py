@@ -1,0 +1,106 @@
+"""Experiments side by side that differ in one setting."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from storage.reader import open_reader
+from storage.store import open_store
+from studies.experiment.stage import Stage
+from studies.report.choice import model_runs
+from studies.report.contrasts import Contrast, estimated
+from studies.report.runs import ModelRun
+from studies.report.searches import drawn, ties
+from studies.report.settings import other_trainings, settings_section
+from tests.support.filled import Filled, around, small
+
+Read = Callable[[], list[ModelRun]]
+
+
+@pytest.fixture
+def read(url: str) -> Read:
+    def of_store() -> list[ModelRun]:
+        engine = open_reader(url)
+        try:
+            return model_runs(engine)
+        finally:
+            engine.dispose()
+
+    return of_store
+
+
+def test_another_way_of_training_counts_over_the_models_that_it_changes(
+    url: str, read: Read
+) -> None:
+    with open_store(url) as store:
+        for loss, gain in (("softmax", 0.0), ("logits", 0.01)):
+            filled = Filled(store, small(loss, auxiliary=loss))
+            filled.model("MLP", around(0.80))
+            filled.model("AuxMLP", around(0.85 + gain))
+            filled.model("AuxsiameseMLP", around(0.88 + 2 * gain, 1.2))
+    ((way, count, gain_of_both),) = other_trainings(read())
+    # The plain model has no such loss: its reruns are the same.
+    assert (way, count) == ("auxiliary logits instead of softmax", 2)
+    assert gain_of_both.value == pytest.approx(0.015)
+
+
+def test_a_way_of_choosing_is_no_way_of_training(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        Filled(store, small()).model("MLP", around(0.80))
+        Filled(store, small("other", select_on="validation")).model("MLP", around(0.79))
+    assert list(other_trainings(read())) == []
+
+
+def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        one_size = replace(
+            small("size16"),
+            stages=(
+                Stage("lr-batch", learning_rate=[0.005, 0.001], batch_size=[16], alpha=[0.0]),
+                Stage("alpha", alpha=[0.0, 0.5, 1.0]),
+            ),
+        )
+        for experiment, seconds in ((small(), 9.0), (one_size, 2.0)):
+            Filled(store, experiment).model("UnsharedMLP", around(0.80), seconds=1.0)
+            Filled(store, experiment).model("SiameseMLP", around(0.83), seconds=seconds)
+    *_, title, effects = settings_section(read())
+    assert title == "Ratio of training seconds in size16:"
+    # The geometric mean of 2.0 / 1.0, 2.1 / 1.1, 2.2 / 1.2, 2.3 / 1.3.
+    assert "| weight sharing | ×1.88 [" in effects
+
+
+def test_times_of_a_restless_machine_give_no_ratio(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        Filled(store, small()).model("MLP", around(0.80), seconds=20.0)
+        Filled(store, small()).model("SiameseMLP", around(0.83), seconds=0.1)
+        Filled(store, small()).model("AuxMLP", around(0.83), seconds=40.0)
+    calm, restless, other = read()
+    assert (calm.is_restless, restless.is_restless, other.is_restless) == (False, True, False)
+    assert estimated([Contrast("time", (calm, restless))], "seconds") == [None]
+    assert estimated([Contrast("time", (calm, other))], "seconds") != [None]
+    assert estimated([Contrast("accuracy", (calm, restless))]) != [None]
+
+
+def test_cells_that_are_exactly_as_good_as_the_winner_are_counted(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        Filled(store, small()).model("MLP", around(0.80))
+    (run,) = read()
+    first, second, third, fourth = run.cells["lr-batch"]
+    assert ties([first, second, third, fourth]) == ""
+    # The same mean of other values, summed in another order.
+    as_good = replace(second, values=tuple(reversed(first.values)))
+    assert ties([first, as_good, third, fourth]) == " =1"
+    assert ties([second, third, fourth]) == " =1"
+
+
+def test_colours_mean_the_same_in_all_heat_maps_of_a_group(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        for model in ("MLP", "SiameseMLP", "CNN"):
+            Filled(store, small()).model(model, around(0.80))
+    mlp, siamese, cnn = read()
+    lower = [replace(cell, mean=(cell.mean or 0) - 0.2) for cell in siamese.cells["lr-batch"]]
+    siamese = replace(siamese, cells={"lr-batch": lower})
+    scales = [search.scale for _, search, _ in drawn([mlp, siamese, cnn])]
+    assert scales[0] == scales[1] == pytest.approx((0.8805 - 0.2, 0.9005))
+    assert scales[2] == pytest.approx((0.8805, 0.9005))
