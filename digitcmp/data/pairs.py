@@ -71,8 +71,8 @@ def pool(digits: Digits, is_split_by_seed: bool = False) -> PooledDigits:
     sha256 = digits.sha256
     if is_split_by_seed:
         sha256 = hashlib.sha256(f"{sha256} split by seed".encode()).hexdigest()
-    parts = (_pool(part) for part in (digits.train, digits.validation, digits.test))
-    return PooledDigits(*parts, sha256, is_split_by_seed)
+    train, validation, test = map(_pool, (digits.train, digits.validation, digits.test))
+    return PooledDigits(train, validation, test, sha256, is_split_by_seed)
 
 
 def pair_sets(digits: PooledDigits, seed: int, count: int = 1000) -> PairSets:
