@@ -171,7 +171,8 @@ def test_examples_define_what_the_pages_say(folder: Path) -> None:
     assert 0.2 < result["accuracy"] < 0.9
     lenet = resolve(load("lenet.py"), {"epochs": 5})
     assert lenet.name == "paper+epochs=5"
-    assert list(lenet.models) == ["LeNet", "SiameseLeNet", "AuxLeNet", "AuxsiameseLeNet"]
+    prefixes = ("", "Siamese", "Aux", "Auxsiamese", "Unshared")
+    assert list(lenet.models) == [f"{prefix}LeNet" for prefix in prefixes]
     decay = resolve(load("decay.py"), {})
     assert decay.name == "paper+decay"
     assert chain(decay, "AuxMLP") == ("lr-batch", "alpha", "decay", "rerun")

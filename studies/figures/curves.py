@@ -129,7 +129,7 @@ def loss_panels(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     is_positive = all(loss > 0 for group in curves.values() for curve in group for loss in curve)
     for axes, (model, of_model) in zip(panels, curves.items(), strict=False):
         for losses in of_model:
-            axes.plot(range(1, len(losses) + 1), losses, color=OURS, alpha=0.5, linewidth=0.8)
+            axes.plot(range(1, len(losses) + 1), losses, color=f"{OURS}80", linewidth=0.8)
         axes.set_title(model, loc="left", fontsize=10)
         axes.grid(axis="y", color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

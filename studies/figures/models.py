@@ -88,7 +88,7 @@ def _dots(
     for place, (model, sample) in enumerate(zip(models, samples, strict=True)):
         mean, deviation = fmean(sample), stdev(sample) if len(sample) > 1 else None
         axes.plot(
-            sample, [place - 0.12] * len(sample), marker="|", markersize=9, color=OURS, alpha=0.45,
+            sample, [place - 0.12] * len(sample), marker="|", markersize=9, color=f"{OURS}73",
             linestyle="none", label="ours, each rerun" if place == 0 else None,
         )  # fmt: skip
         axes.errorbar(

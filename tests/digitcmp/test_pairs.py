@@ -145,3 +145,51 @@ def test_a_worker_draws_the_same(pooled: PooledDigits) -> None:
 
 def test_seeds_differ(pooled: PooledDigits) -> None:
     assert len({bits(pairs.pair_sets(pooled, seed).train) for seed in range(20)}) == 20
+
+
+@pytest.fixture(scope="module")
+def by_seed(sample: Digits) -> PooledDigits:
+    return pairs.pool(sample, is_split_by_seed=True)
+
+
+def parts_of(digits: PooledDigits, seed: int) -> list[set[bytes]]:
+    """Return the images of the three parts that a seed splits them into."""
+    parts = pairs.split((digits.train, digits.validation, digits.test), generator(seed))
+    return [{image.tobytes() for image in part.sums} for part in parts]
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def test_a_split_has_all_images_once_and_the_same_numbers_of_each_digit(
+    by_seed: PooledDigits,
+) -> None:
+    known = (by_seed.train, by_seed.validation, by_seed.test)
+    parts = pairs.split(known, generator(1))
+    for part, before in zip(parts, known, strict=True):
+        assert np.bincount(part.labels).tolist() == np.bincount(before.labels).tolist()
+    together = np.concatenate([part.sums for part in parts])
+    assert len(np.unique(together, axis=0)) == len(
+        np.unique(np.concatenate([part.sums for part in known]), axis=0)
+    )
+    train, validation, test = parts_of(by_seed, 1)
+    assert not (train & validation or train & test or validation & test)
+
+
+def test_another_seed_splits_otherwise(by_seed: PooledDigits) -> None:
+    assert parts_of(by_seed, 1) == parts_of(by_seed, 1)
+    *_, test = parts_of(by_seed, 1)
+    *_, other = parts_of(by_seed, 2)
+    # 2,000 of 5,000 images are in both by chance in two fifths of all cases.
+    assert 0.3 < len(test & other) / len(test) < 0.5
+
+
+def test_a_split_by_seed_is_other_data_with_pairs_of_its_own(
+    by_seed: PooledDigits, pooled: PooledDigits
+) -> None:
+    assert by_seed.sha256 != pooled.sha256
+    first, again, other = (pairs.pair_sets(by_seed, seed) for seed in (3, 3, 4))
+    assert bits(*all_of(first)) == bits(*all_of(again)) != bits(*all_of(other))
+    assert bits(first.test) != bits(pairs.pair_sets(pooled, 3).test)
+    assert first.test.images.shape == (1000, 2, 14, 14)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from torch import nn
 
-from digitcmp.models import METHODS, MODELS, ModelSpec
+from digitcmp.models import CONTROLS, METHODS, MODELS, ModelSpec
 from studies import Stage, paper
 from studies.display.errors import UsageError
 from studies.experiment.options import resolve
@@ -41,7 +41,9 @@ DEFAULT = experiment()
 
 def test_the_defaults_are_the_papers() -> None:
     assert DEFAULT.name == "paper"
-    assert list(DEFAULT.models) == list(MODELS)
+    # The paper's twelve, then three of ours.
+    assert list(DEFAULT.models) == [*MODELS, *CONTROLS]
+    assert list(CONTROLS) == ["UnsharedMLP", "UnsharedCNN", "UnsharedResNet"]
     assert [stage.name for stage in DEFAULT.stages] == ["lr-batch", "alpha"]
     assert DEFAULT.parameters == ("learning_rate", "batch_size", "alpha")
     assert DEFAULT.protocol("abc") == {
@@ -89,11 +91,15 @@ def test_what_is_published_is_table_1() -> None:
         assert ("alpha" in published.parameters) == MODELS[model].auxiliary_loss
 
 
-def test_models_differ_in_three_factors() -> None:
+def test_models_differ_in_four_factors() -> None:
     assert DEFAULT.factors["AuxsiameseCNN"] == {
-        "architecture": "CNN", "weight sharing": True, "auxiliary loss": True,
+        "architecture": "CNN", "two branches": True, "weight sharing": True, "auxiliary loss": True,
     }  # fmt: skip
-    assert len({tuple(factors.values()) for factors in DEFAULT.factors.values()}) == 12
+    assert DEFAULT.factors["UnsharedCNN"] == {
+        "architecture": "CNN", "two branches": True, "weight sharing": False,
+        "auxiliary loss": False,
+    }  # fmt: skip
+    assert len({tuple(factors.values()) for factors in DEFAULT.factors.values()}) == 15
     assert DEFAULT.training("AuxCNN").parameter_count == 144_494
 
 
@@ -369,11 +375,14 @@ def deeper(pair: bool) -> tuple[nn.Module, nn.Module]:
 def test_another_architecture_is_asked_the_papers_question() -> None:
     other = variants_of("LeNet", lenet)(epochs=3)
     assert other.name == "paper+epochs=3"
-    assert list(other.models) == ["LeNet", "SiameseLeNet", "AuxLeNet", "AuxsiameseLeNet"]
+    assert list(other.models) == [
+        "LeNet", "SiameseLeNet", "AuxLeNet", "AuxsiameseLeNet", "UnsharedLeNet",
+    ]  # fmt: skip
     assert chain(other, "SiameseLeNet") == ("lr-batch", "rerun")
     assert chain(other, "AuxLeNet") == ("lr-batch", "alpha", "rerun")
     assert other.factors["AuxLeNet"] == {
-        "architecture": "LeNet", "weight sharing": False, "auxiliary loss": True,
+        "architecture": "LeNet", "two branches": True, "weight sharing": False,
+        "auxiliary loss": True,
     }  # fmt: skip
     assert other.published == {}
     assert other.protocol("abc") == experiment(epochs=3).protocol("abc")
@@ -382,7 +391,7 @@ def test_another_architecture_is_asked_the_papers_question() -> None:
     conv, head, compares = 6 * 196 + 6, 7 * 10, 21 * 2
     assert counts == [
         6 * 2 * 196 + 6 + 7 * 2, conv + head + compares, 2 * conv + head + compares,
-        conv + head + compares,
+        conv + head + compares, 2 * conv + head + compares,
     ]  # fmt: skip
     with pytest.raises(UsageError, match="nothing is published of LeNet"):
         variants_of("LeNet", lenet)(search="published")
@@ -442,3 +451,20 @@ def test_a_network_is_trained_seed_by_seed(monkeypatch: pytest.MonkeyPatch) -> N
     assert more == ["data", [4], 25, "softmax"]
     training.train(PLAIN, [4], "data")  # type: ignore[arg-type]
     assert asked[1][1] == digitcmp.training.Hyperparameters(1e-3, 8, None)
+
+
+def test_a_control_is_the_aux_model_without_its_loss() -> None:
+    control = replace(STUDY, model="UnsharedMLP")
+    assert control.recorded_as(PLAIN) == ("AuxMLP", {**PLAIN, "alpha": 0.0})
+    assert print_of(control, PLAIN) == print_of(chosen=CHOSEN | {"alpha": 0.0})
+    assert print_of(control, PLAIN) != print_of(replace(STUDY, model="MLP"), PLAIN)
+    assert chain(DEFAULT, "UnsharedMLP") == ("lr-batch", "rerun")
+    assert DEFAULT.training("UnsharedMLP").parameter_count == 66_302
+    assert "UnsharedMLP" not in experiment(search="published").models
+
+
+def test_a_split_by_seed_is_another_experiment() -> None:
+    assert experiment(split="by-seed").name == "paper+split=by-seed"
+    assert experiment(split="by-seed").protocol("abc")["split"] == "by-seed"
+    # Older studies have no such setting: a fixed split goes on with them.
+    assert "split" not in DEFAULT.protocol("abc")
