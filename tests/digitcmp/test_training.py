@@ -82,8 +82,9 @@ def test_the_auxiliary_loss_is_that_of_a_plain_loop(auxiliary: str, pooled: Pool
     ("architecture", "size"),
     [("MLP", 8), ("CNN", 32), pytest.param("ResNet", 128, marks=pytest.mark.slow)],
 )
-def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
-    architecture: str, size: int, pooled: PooledDigits
+@pytest.mark.parametrize(("with_loss", "without"), [("Auxsiamese", "Siamese"), ("Aux", "Unshared")])
+def test_at_alpha_0_a_model_is_the_one_without_auxiliary_loss_to_the_bit(
+    architecture: str, size: int, with_loss: str, without: str, pooled: PooledDigits
 ) -> None:
     """So their trainings have one fingerprint, whatever the auxiliary loss."""
 
@@ -91,10 +92,10 @@ def test_at_alpha_0_an_auxsiamese_model_is_the_siamese_one_to_the_bit(
         chosen = Hyperparameters(5e-3, size, alpha)
         return bits(train(named(model + architecture), chosen, pooled, [3], 1, auxiliary))
 
-    siamese = trained("Siamese", None, "softmax")
+    plain_one = trained(without, None, "softmax")
     for auxiliary in AUXILIARY:
-        assert trained("Auxsiamese", 0.0, auxiliary) == siamese
-    assert trained("Auxsiamese", 0.1, "softmax") != siamese
+        assert trained(with_loss, 0.0, auxiliary) == plain_one
+    assert trained(with_loss, 0.1, "softmax") != plain_one
 
 
 @pytest.mark.parametrize("model", ["MLP", "AuxsiameseMLP", "AuxsiameseCNN"])
