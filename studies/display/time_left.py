@@ -7,8 +7,9 @@ from datetime import datetime
 from studies.display.words import duration
 
 SECONDS_TO_TRUST = 30.0
-"""After so much work as expected, the run's own pace corrects what is expected of the rest."""
-
+SHARE_TO_TRUST = 0.1
+"""After so much work as expected, and that share of the whole, the run's own pace corrects what is
+expected of the rest: the first minute of small models tells little of an hour of large ones."""
 
 LATE = 5.0
 """Seconds after its expected end from which on a run is late."""
@@ -62,9 +63,10 @@ class TimeLeft:
     @property
     def seconds(self) -> float:
         """Seconds that are left of the run, as far as that is known; below 0 if it is late."""
-        trust = min(1.0, self._expected_done / SECONDS_TO_TRUST)
-        pace = self._elapsed / self._expected_done if self._expected_done else 1.0
         left = sum(seconds for seconds in self._left.values() if seconds is not None)
+        enough = max(SECONDS_TO_TRUST, SHARE_TO_TRUST * (self._expected_done + left))
+        trust = min(1.0, self._expected_done / enough)
+        pace = self._elapsed / self._expected_done if self._expected_done else 1.0
         since = 0.0 if self._last_trained is None else time.monotonic() - self._last_trained
         return left * (trust * pace + 1 - trust) - since
 

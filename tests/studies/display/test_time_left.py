@@ -60,6 +60,15 @@ def test_the_runs_own_pace_corrects_what_was_expected(clock: Clock) -> None:
     assert times.text() == "20 s left"
 
 
+def test_the_first_minute_tells_little_of_hours(clock: Clock) -> None:
+    times = TimeLeft({"first": 60.0, "second": 6000.0})
+    times.begin("first", None)
+    clock.now = 120.0
+    times.trained("first", 60, 0, 1.0)
+    # Of the tenth of 6060 seconds that would be trusted, 60 are done: twice as long counts a tenth.
+    assert times.seconds == pytest.approx(6000 * (1 + 60 / 606))
+
+
 def test_a_study_that_took_less_than_expected_leaves_nothing(clock: Clock) -> None:
     times = TimeLeft({"first": 100.0, "second": 25.0})
     times.begin("first", None)
