@@ -155,8 +155,8 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
 
 def _published(experiment: Experiment, model: str) -> Mapping[str, Any]:
     """Return what is published of a model, by name; nothing where there is nothing to compare."""
-    published = experiment.published.get(model)
-    return asdict(published) if published is not None and experiment.is_comparable else {}
+    published = experiment.published_of(model)
+    return {} if published is None else asdict(published)
 
 
 def _parameters(

@@ -156,6 +156,10 @@ class Experiment:
         """Whether the published results are of the settings of this experiment."""
         return self.published_with.items() <= self.settings.items()
 
+    def published_of(self, model: str) -> Published | None:
+        """Return what is published of a model; None where nothing is that can be compared."""
+        return self.published.get(model) if self.is_comparable else None
+
     @property
     def rerun_seeds(self) -> range:
         """The seeds of the reruns: 10, 11, ..., further on where the repeats have used those."""

@@ -31,6 +31,8 @@ td { white-space: nowrap; }
   .scroll { min-width: 100%; width: max-content; max-width: calc(100vw - 4rem);
     position: relative; left: 50%; transform: translateX(-50%); }
   td:last-child { white-space: normal; }
+  table:has(th:nth-child(13)) { font-size: 0.8rem; }
+  table:has(th:nth-child(13)) td, table:has(th:nth-child(13)) th { padding: 0.25rem 0.3rem; }
 }
 @media print { table { font-size: 0.6rem; } th, td { padding: 0.2rem; white-space: normal; } }
 ul { padding-left: 1.2rem; }

@@ -29,9 +29,8 @@ def study_attributes(grid: GridStudy, data: Data) -> dict[str, Any]:
     """Return what is kept with a study, so that reading needs no definition of its experiment."""
     experiment, model = grid.experiment, grid.model
     training = experiment.training(model)
-    published, claims = experiment.published.get(model), experiment.no_better
-    if not experiment.is_comparable:
-        published, claims = None, ()
+    published = experiment.published_of(model)
+    claims = experiment.no_better if experiment.is_comparable else ()
     return {
         "experiment": experiment.name,
         "definition": experiment.definition,
