@@ -27,11 +27,11 @@ MEANING = {
 }
 
 
-Pairs = Sequence[tuple[ModelRun, ModelRun]]
+Counterparts = Sequence[tuple[ModelRun, ModelRun]]
 """The models that are complete in two experiments."""
 
 
-def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Pairs]]:
+def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Counterparts]]:
     """Return all pairs of experiments that differ in one field of their protocols, with the field.
 
     The one with the usual way comes first.
@@ -75,7 +75,8 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
     for field, pairs in known:
         usual, variant = pairs[0]
         yield f"### {variant.experiment} beside {usual.experiment}"
-        yield MEANING.get(field, f"These experiments differ in {field} alone.")
+        differing = f"the values of {field[:-1]}" if _is_grid(variant, field) else field
+        yield MEANING.get(field, f"These experiments differ in {differing} alone.")
         yield _table(field, pairs)
         if _is_grid(variant, field):
             effects = Effects.of({run.model: run for _, run in pairs})
@@ -110,7 +111,7 @@ def _is_grid(run: ModelRun, field: str) -> bool:
     return isinstance(run.protocol.get(field), list)
 
 
-def _table(field: str, pairs: Pairs) -> str:
+def _table(field: str, pairs: Counterparts) -> str:
     usual, variant = (_label(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
