@@ -259,7 +259,7 @@ def variants_of(
     trained under the paper's protocol, into its experiment. `version` stands for the code of an
     architecture whose source cannot be read. Raises UsageError.
     """
-    if any(prefix + name in MODELS for prefix in VARIANTS):
+    if any(prefix + name in MODELS | CONTROLS for prefix in (*VARIANTS, UNSHARED)):
         raise UsageError(f"{name} is one of the paper's own models: choose another name")
     code = version or source_code(name, architecture)
     return paper.changed(partial(_variants, name, architecture, code))

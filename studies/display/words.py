@@ -1,7 +1,6 @@
 """Numbers, time spans, cells and names as people read them."""
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -28,14 +27,19 @@ def number_text(value: float, digits: int) -> str:
     return f"{value:.{digits}g}" if _is_small(value, digits) else fixed(value, digits)
 
 
+EXACT = 1e15
+"""From here on decimals mean nothing: such numbers, and infinity, are written with three digits."""
+
+
 def fixed(value: float, digits: int, sign: str = "") -> str:
     """Return a number with so many decimals, with its sign in any case where `sign` is "+".
 
     Halves are rounded away from zero: means of ten accuracies often are halves, and what they are
     in binary decides nothing.
     """
-    if not math.isfinite(value):
-        return f"{value:{sign}f}"
+    value = float(value)
+    if not abs(value) < EXACT:
+        return f"{value:{sign}.3g}"
     place = Decimal(1).scaleb(-digits)
     rounded = Decimal(repr(round(value, digits + 6))).quantize(place, ROUND_HALF_UP)
     return f"{rounded or abs(rounded):{sign}f}"
@@ -115,6 +119,12 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def number_range(numbers: Sequence[int]) -> str:
+    """Return `10`, or `8 to 10` where numbers differ."""
+    least, most = min(numbers), max(numbers)
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from storage.queries import GridCell
 from storage.trainings import Value
 from studies.display.words import number_text, value_text
 from studies.figures.search import AS_GOOD, FRAME, Search, is_done
-from studies.figures.style import FAINT, OURS, canvas, legend_below
+from studies.figures.style import FAINT, OURS, canvas, legend_below, log_axis
 
 ASIDE = 0.015
 """How far a published value is drawn from its place, where one of ours stands; of the axis."""
@@ -134,11 +134,13 @@ def loss_panels(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
         axes.grid(axis="y", color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if is_positive:
-            axes.set_yscale("log")
+            log_axis(axes, (1, 2, 5), "y")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
-    for axes in list(figure.axes)[len(curves) :]:
-        axes.set_visible(False)
+    for place, axes in enumerate(figure.axes):
+        axes.set_visible(place < len(curves))
+        # Also above an empty place.
+        axes.tick_params(labelbottom=place + PANELS >= len(curves))
     figure.supxlabel("epoch", fontsize=10)
     figure.supylabel("training loss", fontsize=10)
     return figure

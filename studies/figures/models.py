@@ -55,7 +55,7 @@ class DrawnModel:
 def objective_dots(models: Sequence[DrawnModel]) -> Figure:
     """Draw the objective of each model's reruns, with what is published."""
     objective = models[0].result.objective
-    title = f"Test {objective} of the reruns: each, and the mean with its 95% interval"
+    title = f"Test {objective} of the reruns: each, and their mean"
     figure = _dots(title, models, [model.values for model in models], ("mean", "deviation"), 3)
     figure.axes[0].set_xlabel(f"test {objective}")
     return figure
@@ -64,7 +64,7 @@ def objective_dots(models: Sequence[DrawnModel]) -> Figure:
 def seconds_dots(models: Sequence[DrawnModel]) -> Figure:
     """Draw the seconds that a training of each model takes, with what is published."""
     models = [model for model in models if model.result.mean_seconds]
-    title = "Training time of the reruns: each, and the mean with its 95% interval"
+    title = "Training time of the reruns: each, and their mean"
     names = ("seconds", "seconds_deviation")
     figure = _dots(title, models, [model.seconds for model in models], names, 1)
     known = [second for model in models for second in model.seconds]
@@ -94,7 +94,7 @@ def _dots(
         axes.errorbar(
             [mean], [place - 0.12], xerr=[_half_width(sample)], color=OURS, marker="o",
             markersize=6, markeredgecolor="black", ecolor="black", elinewidth=1.6, capsize=3,
-            label="ours, mean with 95% interval" if place == 0 else None,
+            label="ours, mean with its 95% interval by itself" if place == 0 else None,
         )  # fmt: skip
         text = plus_minus(mean, deviation, digits)
         theirs, spread = (model.published.get(name) for name in names)

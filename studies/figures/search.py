@@ -178,12 +178,9 @@ def scale(is_minimized: bool, cells: Iterable[GridCell]) -> tuple[float, float]:
     left, as far as they are worse.
     """
     done = [cell for cell in cells if is_done(cell)]
-    alive = [cell.mean or 0.0 for cell in done if not cell.dead] or [c.mean or 0.0 for c in done]
     every = [cell.mean or 0.0 for cell in done] or [0.0]
-    alive = alive or every
-    if is_minimized:
-        return min(every), max(alive)
-    return min(alive), max(every)
+    alive = [cell.mean or 0.0 for cell in done if not cell.dead] or every
+    return (min(every), max(alive)) if is_minimized else (min(alive), max(every))
 
 
 def _text(cell: GridCell) -> str:

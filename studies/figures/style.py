@@ -23,9 +23,6 @@ OURS = "#004488"
 FAINT = "#E4E4E4"
 """Lines of a grid."""
 
-PUBLISHED = "#B8B8B8"
-"""Published results, lighter than ours in greyscale too."""
-
 HEIGHT = 4.4
 """Inches."""
 
@@ -58,12 +55,13 @@ def rows_of_names(axes: Axes, names: Sequence[str], values: Sequence[str], size:
     numbers.spines[:].set_visible(False)
 
 
-def log_axis(axes: Axes, subs: Sequence[float]) -> None:
-    """Make the x axis logarithmic, with plain numbers at these multiples of powers of ten."""
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def log_axis(axes: Axes, subs: Sequence[float], which: Literal["x", "y"] = "x") -> None:
+    """Make an axis logarithmic, with plain numbers at these multiples of powers of ten."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:

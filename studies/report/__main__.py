@@ -21,7 +21,7 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Only this one; several in the order in which they speak for a model.",
+            help="Only this one; of several the first that has a model complete stands for it.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the report.")] = Path(

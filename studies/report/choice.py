@@ -1,4 +1,4 @@
-"""Which runs of models are reported, and which of them speak for their model."""
+"""Which runs of models are reported, and which one of a model stands in the tables."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,9 @@ from storage.trainings import training_runs
 from studies.display.errors import UsageError
 from studies.display.words import did_you_mean, listed
 from studies.report.runs import USUAL, ModelRun
+
+DATA = "data_sha256"
+"""The field of a protocol that holds the hash of the data."""
 
 
 def model_runs(engine: Engine) -> list[ModelRun]:
@@ -89,7 +92,9 @@ def differences(run: ModelRun, other: ModelRun) -> list[str]:
     fields = ours.keys() | theirs.keys()
     if ours["search"] != theirs["search"]:
         fields = ours.keys() & theirs.keys()
-    return sorted(name for name in fields if ours.get(name) != theirs.get(name))
+    differing = sorted(name for name in fields if ours.get(name) != theirs.get(name))
+    # Other settings, such as which data are taken, decide the hash of the data.
+    return differing if differing == [DATA] else [name for name in differing if name != DATA]
 
 
 def trained_otherwise(run: ModelRun, other: ModelRun) -> list[str]:
@@ -127,11 +132,19 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iter
     if absent:
         yield f"**Not begun**: {listed(absent)}."
     apart = {
-        run.experiment: fields
+        run.experiment: [_other_way(field, run, first) for field in fields]
         for first in list(chosen.values())[:1]
         for run in runs
         if not run.missing and (fields := trained_otherwise(run, first))
     }
     if apart:
-        text = "; ".join(f"{name} (another {listed(fields)})" for name, fields in apart.items())
+        text = "; ".join(f"{name} ({listed(fields)})" for name, fields in apart.items())
         yield f"**Trained otherwise, so not mixed in**: {text}."
+
+
+def _other_way(field: str, run: ModelRun, first: ModelRun) -> str:
+    """Return `epochs 9 instead of 25`."""
+    if field not in run.protocol and field not in first.protocol:
+        return f"another {field}"
+    ways = [str(of.protocol.get(field, "the default")) for of in (run, first)]
+    return f"{field} {' instead of '.join(ways)}"

@@ -16,7 +16,7 @@ from studies.report.page import Pictures, html_page
 from studies.report.replication import replication_section
 from studies.report.runs import ModelRun
 from studies.report.searches import searches_section
-from studies.report.settings import settings_section
+from studies.report.settings import settings_section, times_at_one_value
 from studies.report.trainings import csv_of, provenance_section
 
 MORE = Markdown(
@@ -29,7 +29,7 @@ def compose(
     runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], figures: Format = "png",
     has_latex: bool = False,
 ) -> tuple[list[str], dict[str, bytes]]:  # fmt: skip
-    """Report on `runs`, of which `chosen` speak for their models.
+    """Report on `runs`, of which `chosen` has the one of each model that stands in the tables.
 
     Return the findings, and the files by name, the figures also as `figures` says. A section yields
     paragraphs, its title first.
@@ -43,14 +43,14 @@ def compose(
     else:
         title = f"Results of {listed(list(dict.fromkeys(run.experiment for run in runs)))}"
     pictures = Pictures(figures)
-    values = [rerun.value or 0.0 for run in chosen.values() for rerun in run.measured]
-    is_fraction = min(values) >= 0 and max(values) <= 1
+    is_fraction = all(run.is_fraction for run in chosen.values())
     answer = [
         f"# {title}",
         bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
         *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
+        *times_at_one_value(runs),
         *replication_section(runs, chosen),
     ]
     details = [

@@ -9,9 +9,18 @@ from typing import Literal
 import numpy as np
 
 from storage.rows import LEAST_TIMINGS
+from studies.display.words import number_range
 from studies.report.page import folded, table
 from studies.report.runs import ModelRun
-from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate, Sample, estimates, step_down
+from studies.report.statistics import (
+    MARGIN,
+    SIGNIFICANT,
+    Estimate,
+    Sample,
+    estimates,
+    least_p,
+    step_down,
+)
 
 Measure = Literal["objective", "validation", "odds", "seconds"]
 """Differences of the objective, on test and on validation data; ratios of its odds, where it is a
@@ -26,17 +35,29 @@ class Contrast:
     runs: Sequence[ModelRun]
     weights: Sequence[float] = (-1.0, 1.0)
 
-    def sample(self, measure: Measure) -> Sample:
+    def by_seed(self, measure: Measure) -> dict[int, float]:
         """Return the weighted sum of each seed that all models have; of logarithms for ratios."""
-        by_seed = [_by_seed(run, measure) for run in self.runs]
-        seeds = sorted(set.intersection(*map(set, by_seed)))
-        rows = [[values[seed] for seed in seeds] for values in by_seed]
-        return np.asarray(self.weights) @ np.array(rows, np.float64).reshape(len(rows), len(seeds))
+        if measure == "seconds" and len({clock for run in self.runs for clock in run.clocks}) > 1:
+            # Times of different processors tell of these.
+            return {}
+        values = [_by_seed(run, measure) for run in self.runs]
+        seeds = sorted(set.intersection(*map(set, values)))
+        weighted = list(zip(self.weights, values, strict=True))
+        return {seed: sum(weight * of_run[seed] for weight, of_run in weighted) for seed in seeds}
+
+    def sample(self, measure: Measure) -> Sample:
+        """Return the weighted sums in the order of the seeds."""
+        return np.array(list(self.by_seed(measure).values()), np.float64)
 
     @property
     def seeds(self) -> int:
         """How many seeds all models have; no estimate or test makes sense of none."""
-        return len(self.sample("objective"))
+        return len(self.by_seed("objective"))
+
+    @property
+    def margin(self) -> float | None:
+        """Differences below it are none; None for an objective that is no fraction."""
+        return MARGIN if all(run.is_fraction for run in self.runs) else None
 
 
 def _by_seed(run: ModelRun, measure: Measure) -> dict[int, float]:
@@ -95,12 +116,11 @@ class Pairs:
 
     @classmethod
     def of(cls, contrasts: Sequence[Contrast], measure: Measure) -> "Pairs":
-        """Estimate and test all pairs; those with other seeds than most have no p-value."""
-        samples = [contrast.sample(measure) for contrast in contrasts]
-        seeds = max(map(len, samples), default=0)
-        whole = [sample for sample in samples if len(sample) == seeds]
-        tested = iter(step_down(np.array(whole)) if seeds else ())
-        p_values = [next(tested) if len(sample) == seeds and seeds else None for sample in samples]
+        """Estimate and test all pairs, each by the seeds that both models have."""
+        samples = [contrast.by_seed(measure) for contrast in contrasts]
+        seeds = sorted({seed for sample in samples for seed in sample})
+        rows = [[sample.get(seed, np.nan) for seed in seeds] for sample in samples]
+        p_values = step_down(np.array(rows, np.float64)) if seeds else [None] * len(samples)
         return cls(contrasts, estimated(contrasts, measure), p_values)
 
     def text(self, first: str, second: str) -> str:
@@ -110,8 +130,8 @@ class Pairs:
             names = contrast.runs[0].model, contrast.runs[1].model
             if names == (first, second) and estimate is not None:
                 mark = "*" if p is not None and p < SIGNIFICANT else ""
-                equal = "=" if not estimate.neutral and estimate.is_equal() else ""
-                return estimate.text + (mark or equal)
+                is_equal = not estimate.neutral and estimate.is_equal(contrast.margin)
+                return estimate.text + mark + "=" * is_equal
         return ""
 
     def matrix(self) -> str:
@@ -131,13 +151,24 @@ def pairs_section(contrasts: Sequence[Contrast], objective: str) -> Iterator[str
     if not contrasts:
         yield "No two complete models share seeds."
         return
-    seeds = max(contrast.seeds for contrast in contrasts)
+    seeds = [contrast.seeds for contrast in contrasts]
+    margin = contrasts[0].margin
+    equal = (
+        f"= marks two that are equal within {margin:g}: the interval of their difference, which "
+        "holds for all pairs at once (95%), lies within it. "
+        if margin is not None
+        else ""
+    )
+    few = (
+        f"With {max(seeds)} seeds no pair can be marked: the least p is {least_p(max(seeds)):g}. "
+        if least_p(max(seeds)) >= SIGNIFICANT
+        else ""
+    )
     yield (
-        f"Test {objective} of the model in the row minus that of the column's, mean over {seeds} "
-        f"seeds. * marks p < {SIGNIFICANT:g} by a step-down max-t sign-flip test, corrected for "
-        f"all {len(contrasts)} pairs; = marks two that are equal within {MARGIN:g}: the interval "
-        "of their difference, which holds for all pairs at once (95%), lies within it. Without a "
-        "mark the two cannot be told apart."
+        f"Test {objective} of the model in the row minus that of the column's, mean over "
+        f"{number_range(seeds)} seeds. * marks p < {SIGNIFICANT:g} by a step-down max-t sign-flip "
+        f"test, corrected for all {len(contrasts)} pairs. {few}{equal}Without a mark the two "
+        "cannot be told apart."
     )
     yield Pairs.of(contrasts, "objective").matrix()
     seconds = Pairs.of(contrasts, "seconds")

@@ -21,9 +21,9 @@ def loss_curves_of(run: ModelRun) -> list[Curve]:
 
 
 def is_unsettled(curve: Curve) -> bool:
-    """Return whether a training ends above twice its least loss."""
+    """Return whether a training ends above twice its least loss; of a negative one nobody knows."""
     finite = [loss for loss in curve if math.isfinite(loss)]
-    return not finite or not curve[-1] <= UNSETTLED * min(finite)
+    return not finite or (min(finite) >= 0 and not curve[-1] <= UNSETTLED * min(finite))
 
 
 def convergence_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from studies.display.words import listed
+from studies.display.words import listed, number_range
 from studies.report.contrasts import Contrast, Measure, estimated
 from studies.report.effects_figure import effects_figure
 from studies.report.page import Pictures, table
@@ -41,24 +41,33 @@ def weights(names: Sequence[str], forms: Sequence[Form]) -> dict[str, dict[Form,
         for name in names
     }
     asked: dict[str, dict[Form, float]] = {}
-    for name, bases in steps.items():
-        always = frozenset.intersection(*bases) if bases else frozenset()
-        varied = frozenset().union(*bases) - always
-        for base in bases:
-            beside = [
-                f"with{'' if other in base else 'out'} {other}"
-                for other in names
-                if other in varied
-            ]
-            asked[", ".join([name, *beside])] = {base: -1.0, base | {name}: 1.0}
+    for name in names:
+        for base in steps[name]:
+            beside = _beside(frozenset({name}), base, names, forms)
+            asked[name + beside] = {base: -1.0, base | {name}: 1.0}
     for first, second in combinations(names, 2):
         for base in steps[first]:
             one, other, both = base | {first}, base | {second}, base | {first, second}
             if second not in base and other in forms and both in forms:
-                pair = f"{first} and {second}"
-                asked[f"{pair}"] = {base: -1.0, both: 1.0}
+                beside = _beside(frozenset({first, second}), base, names, forms)
+                pair = f"{first} and {second}{beside}"
+                asked[pair] = {base: -1.0, both: 1.0}
                 asked[f"{INTERACTION} of {pair}"] = {base: 1.0, one: -1.0, other: -1.0, both: 1.0}
     return asked
+
+
+def _beside(asked: Form, base: Form, names: Sequence[str], forms: Sequence[Form]) -> str:
+    """Return which other treatments models have meanwhile: `, with auxiliary loss`.
+
+    Those are named that models may have or not, both of the forms with what is asked and of others.
+    """
+    having, lacking = ([f for f in forms if (asked <= f) == has] for has in (True, False))
+    return "".join(
+        f", with{'' if other in base else 'out'} {other}"
+        for other in names
+        if other not in asked
+        and all(len({other in form for form in group}) > 1 for group in (having, lacking))
+    )
 
 
 @dataclass(frozen=True)
@@ -66,17 +75,22 @@ class Effects:
     """All effects, by name and then by group; those of `POOLED` are means over all groups."""
 
     contrasts: Mapping[str, Mapping[str, Contrast]]
+    unclear: Sequence[str] = ()
+    """The models whose studies name some of the factors, but not all that are treatments."""
 
     @classmethod
     def of(cls, runs: Mapping[str, ModelRun]) -> "Effects":
         """Return each effect whose models are among `runs` and share seeds."""
         groups: dict[str, dict[Form, ModelRun]] = {}
+        names, unclear = treatments(runs), list[str]()
         for run in runs.values():
-            if run.attribute("factors", {}):
+            factors = run.attribute("factors", {})
+            if factors and not factors.keys() >= set(names):
+                unclear.append(run.model)
+            elif factors:
                 form = frozenset(run.drawn.treatments)
                 groups.setdefault(run.drawn.group, {}).setdefault(form, run)
         contrasts: dict[str, dict[str, Contrast]] = {}
-        names = treatments(runs)
         every = sorted(
             {form for forms in groups.values() for form in forms},
             key=lambda form: (
@@ -100,7 +114,7 @@ class Effects:
                 known |= {POOLED: pooled} if pooled.seeds else {}
             if known:
                 contrasts[name] = known
-        return cls(contrasts)
+        return cls(contrasts, unclear)
 
     @property
     def is_chosen_by_validation(self) -> bool:
@@ -128,6 +142,11 @@ class Effects:
             for name in self.contrasts
             if any((name, group) in known for group in self.groups)
         ]
+        # A mean over some of the groups says over which.
+        for row in rows:
+            among = [group for group in self.contrasts[str(row[0])] if group != POOLED]
+            if row[-1] is not None and len(among) + 1 < len(self.groups):
+                row[-1] = f"{row[-1]} ({listed(among)})"
         return table(["effect", *(group or "all models" for group in self.groups)], rows)
 
 
@@ -150,14 +169,17 @@ def effects_section(
             yield pictures.shown(
                 f"{title}, with intervals", f"{name}.png", effects_figure(title, label, known)
             )
-    seeds = max(
-        contrast.seeds for known in effects.contrasts.values() for contrast in known.values()
-    )
+    if effects.unclear:
+        yield (
+            f"**Left out**, as their studies do not name all factors: {listed(effects.unclear)}. "
+            "To run them again adds these, and trains nothing."
+        )
+    seeds = [contrast.seeds for known in effects.contrasts.values() for contrast in known.values()]
     yield (
-        f"Paired by seed ({seeds} seeds), with t intervals that hold for all effects of a table at "
-        f"once (95%); the column {POOLED} is the mean over the groups. An interaction is what both "
-        "changes give beyond the sum of what each gives alone: 0, and 1 of a ratio, where they add "
-        "up."
+        f"Paired by seed ({number_range(seeds)} seeds), with t intervals that hold for all effects "
+        f"of a table at once (95%); the column {POOLED} is the mean over the groups. An "
+        "interaction is what both changes give beyond the sum of what each gives alone: 0, and 1 "
+        "of a ratio, where they add up."
     )
     yield f"Difference of mean test {objective}:"
     yield effects.table("objective")

@@ -8,6 +8,9 @@ from matplotlib.lines import Line2D
 from studies.figures.style import canvas, colours, legend_below, log_axis, rows_of_names
 from studies.report.statistics import Estimate
 
+MOST = 1e3
+"""Times a ratio: what of its interval lies beyond is not drawn."""
+
 
 def effects_figure(title: str, label: str, estimates: Mapping[tuple[str, str], Estimate]) -> Figure:
     """Draw estimates by name and group, with their intervals; ratios on a logarithmic axis."""
@@ -19,6 +22,9 @@ def effects_figure(title: str, label: str, estimates: Mapping[tuple[str, str], E
     for place, ((_, group), estimate) in enumerate(estimates.items()):
         value = estimate.value
         low, high = (value if end is None else end for end in (estimate.low, estimate.high))
+        if neutral:
+            # Of two reruns an interval may have no end.
+            low, high = max(low, value / MOST), min(high, value * MOST)
         ends += [low, high]
         axes.errorbar(
             [value], [place], xerr=[[value - low], [high - value]], color=of_group[group],

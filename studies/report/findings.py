@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from studies.display.words import listed, plus_minus
+from studies.display.words import fixed, listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
-from studies.report.effects import INTERACTION, Effects
+from studies.report.effects import INTERACTION, POOLED, Effects
 from studies.report.published import agreement
 from studies.report.replication import replication
 from studies.report.runs import ModelRun
 from studies.report.settings import other_trainings
-from studies.report.statistics import MARGIN, Estimate
+from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate
 
 
 def findings(
@@ -17,14 +17,15 @@ def findings(
 ) -> Iterator[str]:
     """Yield what the data show: if what is published holds, what the factors do, which model wins.
 
-    `runs` speak for their models, `known` are those of all experiments.
+    `runs` are one for each model, `known` are those of all experiments.
     """
     measured = f"test {next(iter(runs.values())).objective}"
+    margin = MARGIN if all(run.is_fraction for run in runs.values()) else None
     yield from replication(known, runs)
-    for way, count, gain in other_trainings(known):
-        over = f" on the mean of {count} models that it changes" if count > 1 else ""
-        yield f"**{way[0].upper()}{way[1:]}**: {_change(gain, measured)}{over} ({gain})."
-    yield from _effects(effects, measured)
+    for way, models, gain in other_trainings(known):
+        over = f" on average over {listed(models)}" if len(models) > 1 else f" in {models[0]}"
+        yield f"**{way[0].upper()}{way[1:]}**: {_change(gain, measured, margin)} ({gain}{over})."
+    yield from _effects(effects, measured, margin)
     yield from _best(runs, pairs, measured)
     yield from _claims(runs)
     yield from agreement(runs)
@@ -36,37 +37,49 @@ def findings(
         )
 
 
-def _effects(effects: Effects, measured: str) -> Iterator[str]:
+def _effects(effects: Effects, measured: str, margin: float | None) -> Iterator[str]:
     """Yield a sentence on each effect: what it does over all groups, and its size in each."""
     known, times = effects.estimates("objective"), effects.estimates("seconds")
     for name in effects.contrasts:
         sizes = {group: known[name, group] for group in effects.groups if (name, group) in known}
-        # The mean over all groups, where there are several, is the last.
-        *alone, overall = sizes
-        parts = [f"{sizes[overall]}{' over all' if alone else f' in {overall}' * bool(overall)}"]
-        parts += [f"{group} {sizes[group]}" for group in alone]
-        is_interaction = name.startswith(INTERACTION)
-        verdict = _sign(sizes[overall]) if is_interaction else _change(sizes[overall], measured)
-        time = None if is_interaction else times.get((name, overall))
-        took = "" if time is None else f"; training time {time}"
-        yield f"**{name[0].upper()}{name[1:]}**: {verdict} ({'; '.join(parts)}){took}."
+        if POOLED in sizes:
+            overall = sizes.pop(POOLED)
+            alone = [f"{group} {size}" for group, size in sizes.items()]
+            verdict = _verdict(name, overall, measured, margin)
+            text = f"{verdict} ({'; '.join([f'{overall} over all', *alone])})"
+        else:
+            text = "; ".join(
+                f"{_verdict(name, size, measured, margin)} ({size}{f' in {group}' * bool(group)})"
+                for group, size in sizes.items()
+            )
+        time = times.get((name, effects.groups[-1]))
+        if time and not name.startswith(INTERACTION):
+            text += f"; training time, each at its own parameters, {time}"
+        yield f"**{name[0].upper()}{name[1:]}**: {text}."
 
 
-def _change(effect: Estimate, measured: str) -> str:
+def _verdict(name: str, effect: Estimate, measured: str, margin: float | None) -> str:
+    if not name.startswith(INTERACTION):
+        return _change(effect, measured, margin)
+    words = {
+        1: "both together give more than the sum of what each gives",
+        -1: "both together give less than the sum of what each gives",
+        0: "both together cannot be told from the sum of what each gives",
+    }
+    return words[effect.direction]
+
+
+def _change(effect: Estimate, measured: str, margin: float | None) -> str:
     """Return what an interval allows to say of a change."""
     if effect.direction:
         return f"{measured} {'rises' if effect.direction > 0 else 'falls'}"
-    if effect.is_equal():
-        return f"{measured} changes by less than {MARGIN:g}"
+    if effect.is_equal(margin):
+        return f"{measured} changes by less than {margin:g}"
     return f"{measured} does not clearly change"
 
 
-def _sign(effect: Estimate) -> str:
-    """Return what an interval allows to say of a number."""
-    return {1: "positive", -1: "negative", 0: "cannot be told from 0"}[effect.direction]
-
-
 def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator[str]:
+    """Yield which model is the best, and whether its lead is more than chance."""
     ranked = sorted(runs.values(), key=lambda run: -run.sign * run.result.mean)
     means = [plus_minus(run.result.mean, run.result.deviation, 3) for run in ranked]
     if len(ranked) < 2:
@@ -74,21 +87,21 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
         return
     first, second = ranked[:2]
     text = (
-        f"**The best {measured}** of {len(runs)} models has {first.model} ({means[0]}), before "
-        f"{second.model} ({means[1]})"
+        f"**{first.model} has the best {measured}** of {len(runs)} models ({means[0]}), followed "
+        f"by {second.model} ({means[1]})"
     )
     leaders = {first.model, second.model}
-    for pair, lead in zip(pairs.contrasts, pairs.estimates, strict=True):
-        if (
-            {run.model for run in pair.runs} == leaders
-            and lead is not None
-            and lead.low is not None
-        ):
-            verdict = "is more than chance" if lead.direction else "may be chance"
-            verdict = f"is less than {MARGIN:g}" if lead.is_equal() else verdict
+    for pair, lead, p in zip(pairs.contrasts, pairs.estimates, pairs.p_values, strict=True):
+        if {run.model for run in pair.runs} == leaders and lead is not None and p is not None:
             gain = lead if pair.runs[0] is first else -lead
-            text += f"; the lead {verdict} ({gain})"
+            verdict = "is more than chance" if p < SIGNIFICANT else "may be chance"
+            verdict = f"is less than {MARGIN:g}" if lead.is_equal(pair.margin) else verdict
+            text += f"; the lead of {gain.text} {verdict} (p {_p_text(p)}, corrected for all pairs)"
     yield text + "."
+
+
+def _p_text(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"= {fixed(p, 3)}"
 
 
 def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
@@ -106,13 +119,13 @@ def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
             verdict = "disagree: it is better"
         elif gain.direction:
             verdict = "go further: it is worse"
-        elif gain.is_equal():
+        elif gain.is_equal(test.margin):
             verdict = f"agree: the two are equal within {MARGIN:g}"
         else:
             verdict = "do not contradict it: the two cannot be told apart"
         (seconds,) = estimated([test], "seconds")
-        took = "" if seconds is None else f" Its training time is {seconds}."
+        took = "" if seconds is None else f" Training it takes {seconds} of the time."
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
-            f"Our data {verdict} ({gain}, the interval of this one comparison).{took}"
+            f"Our data {verdict} ({gain}; asked beforehand, so not corrected).{took}"
         )

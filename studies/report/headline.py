@@ -13,24 +13,22 @@ from studies.display.words import (
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
-from studies.report.published import FAR, against_published, beyond_noise, is_far, is_fraction
+from studies.report.published import FAR, beyond_noise, is_far
 from studies.report.runs import RESTLESS, ModelRun
-from studies.report.statistics import SIGNIFICANT
 
 METHOD = (
     "± is the standard deviation (n-1) over reruns, on seeds that no search used. A seed fixes all "
     "that is random in a training, so models are compared by seed: intervals, in brackets, are "
     "Student's, of the differences by seed, or of the logarithms of ratios, and hold for all that "
-    "a table shows at once with a probability of 95% (Šidák). They tell of the chance in seeds: "
-    "not of that in the choice of the winner, nor, where all seeds test on the same data, of that "
-    "in these."
+    "a table shows at once with a probability of 95% (Šidák). They cover the chance of the seed, "
+    "not that of which cell won, and not that of the test data where all seeds share these."
 )
 
 
 def headline_section(
     runs: Mapping[str, ModelRun], objective: str, pictures: Pictures
 ) -> Iterator[str]:
-    """Yield tables and figures of the models that speak, and what the marks mean."""
+    """Yield tables and figures of all models, and what the marks mean."""
     yield f"## {objective.capitalize()} and time"
     yield headline_table(runs)
     yield f"{_marks(runs)}{_mixture(runs)}"
@@ -68,7 +66,7 @@ def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
         run.model,
         plus_minus(result.mean, result.deviation, 3),
         plus_minus(known["mean"], known["deviation"], 3) if known else None,
-        fixed(against_published(run).value, 3, "+") if known else None,
+        fixed(run.result.mean - known["mean"], 3, "+") if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
         seconds_text(result) or None,
         "§" * run.is_restless,
@@ -81,14 +79,13 @@ def _marks(runs: Mapping[str, ModelRun]) -> str:
     parts = []
     if any(run.published for run in runs.values()):
         parts += [
-            "† differs from what is published by more than noise explains, by Welch's test on both "
-            "means, with Holm's correction for all models of the table, p < "
-            f"{SIGNIFICANT:g}"
+            "† differs from what is published by more than noise explains: Welch's interval of the "
+            "difference, which holds for all models of the table at once (95%), leaves out 0"
         ]
         unknown = [run.model for run in runs.values() if not run.published]
         if unknown:
             parts.append(f"nothing is published of {listed(unknown)}")
-    if any(is_fraction(run) for run in runs.values()):
+    if any(run.published and run.is_fraction for run in runs.values()):
         parts.append(f"‡ differs by more than {FAR:g}")
     parts.append(
         f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed "

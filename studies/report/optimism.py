@@ -24,8 +24,9 @@ def optimism_section(runs: Iterable[ModelRun]) -> Iterator[str]:
         f"Optimism of seeds: by how much test {objective} of the winner's cell in the search is "
         "better than that of its reruns, ± the standard error: a winner that was chosen for its "
         f"luck falls back. Optimism of images: {objective} on the data by which cells compete, "
-        "minus that on the data by which they do not, of the winner beside the mean of all cells, "
-        "with the 95% interval over seeds: reruns test on the same images, and do not show it."
+        "minus that on the data by which they do not, of the winner beside the mean of all other "
+        "cells. It contains the luck of the pairs that were drawn; its interval (95%, each by "
+        "itself) is over the seeds of the search, on the same images."
     )
     yield table_of_known(
         ("model", "search", "reruns", "of seeds", "of images"),
@@ -61,8 +62,8 @@ def optimism_of_seeds(run: ModelRun) -> Gap | None:
 def optimism_of_images(run: ModelRun) -> Estimate | None:
     """Return by how much the data that chose flatter the winner more than they do other cells.
 
-    None where the trainings are not known on both. Cells with a dead network are left aside: these
-    guess on any image.
+    None where trainings are not known on both kinds of data. Cells with a dead network are left
+    aside: these guess on any image.
     """
     flattered = {
         cell.name: known
@@ -70,12 +71,14 @@ def optimism_of_images(run: ModelRun) -> Estimate | None:
         for cell in cells
         if cell.state == "COMPLETE" and not cell.dead and (known := _flattered(run, cell))
     }
-    winners = flattered.get(run.winner.name)
+    winners = flattered.pop(run.winner.name, None)
     if winners is None:
         return None
-    alike = [known for known in flattered.values() if len(known) == len(winners)]
-    (estimate,) = estimates([run.sign * (np.array(winners) - np.mean(alike, axis=0))])
-    return estimate if len(alike) > 1 else None
+    others = [known for known in flattered.values() if len(known) == len(winners)]
+    if not others:
+        return None
+    (estimate,) = estimates([run.sign * (np.array(winners) - np.mean(others, axis=0))])
+    return estimate
 
 
 def _flattered(run: ModelRun, cell: RankedCell) -> list[float]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from studies.display.words import fixed, listed
-from studies.report.gaps import Gap, Summary, unpaired_gap
+from studies.display.words import listed
+from studies.report.gaps import Summary
 from studies.report.runs import ModelRun
-from studies.report.statistics import SIGNIFICANT, holm, welch
+from studies.report.statistics import Estimate, unpaired
 
 FAR = 0.03
 """Of an accuracy or another fraction: a difference beyond it needs an explanation."""
@@ -17,55 +17,47 @@ def published(run: ModelRun) -> Summary:
     return known["mean"], known["deviation"], known.get("trainings", 10)
 
 
-def against_published(run: ModelRun) -> Gap:
-    """Return the mean of our reruns minus the published one."""
-    return unpaired_gap(run.summary, published(run))
+def against_published(runs: Sequence[ModelRun]) -> dict[str, Estimate]:
+    """Return the means of our reruns minus the published ones, by model, where there are any.
+
+    The intervals hold all at once: one of twelve models that do not differ may well lie two
+    standard errors off.
+    """
+    known = [run for run in runs if run.published]
+    differences = unpaired([(run.summary, published(run)) for run in known])
+    return {run.model: gap for run, gap in zip(known, differences, strict=True)}
 
 
 def beyond_noise(runs: Sequence[ModelRun]) -> set[str]:
     """Return the models whose objective differs from the published one by more than noise explains.
 
-    The tests are corrected for their number, as one of twelve models that do not differ may well
-    lie two standard errors off. A model with a single rerun is never among them.
+    A model with a single rerun is never among them.
     """
-    tested = [run for run in runs if run.published]
-    p_values = holm([welch(run.summary, published(run)) for run in tested])
-    return {
-        run.model
-        for run, p in zip(tested, p_values, strict=True)
-        if p is not None and p < SIGNIFICANT
-    }
+    return {model for model, gap in against_published(runs).items() if gap.direction}
 
 
 def is_far(run: ModelRun) -> bool:
     """Return whether our mean is further from a published fraction than can be left unexplained."""
-    return is_fraction(run) and abs(against_published(run).value) > FAR
-
-
-def is_fraction(run: ModelRun) -> bool:
-    """Return whether what is published of a model looks like an accuracy."""
-    return run.sign > 0 and 0 <= run.published.get("mean", -1) <= 1
+    if not (run.published and run.is_fraction):
+        return False
+    return bool(abs(run.result.mean - run.published["mean"]) > FAR)
 
 
 def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:
-    """Yield a sentence on where our results are not the published ones, where there are any."""
-    known = {model: against_published(run) for model, run in runs.items() if run.published}
+    """Yield a sentence on where our winners are not the published ones, where there are any."""
+    known = against_published(list(runs.values()))
     if not known:
         return
-    marked = beyond_noise(list(runs.values()))
-    parts = [
-        f"{len(marked) or 'none'} of {len(known)} models differ{'s' * (len(marked) == 1)} by more "
-        "than noise explains, with Holm's correction for their number"
-    ]
-    single = [model for model, gap in known.items() if gap.in_errors is None]
-    if single:
+    named = {model: f"{model} ({gap})" for model, gap in known.items()}
+    marked = [model for model, gap in known.items() if gap.direction]
+    parts = [f"{len(marked) or 'none'} of {len(known)} clearly differ{'s' * (len(marked) == 1)}"]
+    if single := [model for model, gap in known.items() if gap.low is None]:
         parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
-    named = {model: f"{model} ({fixed(gap.value, 3, '+')})" for model, gap in known.items()}
     for word, sign in (("higher", 1), ("lower", -1)):
-        beyond = [named[m] for m, gap in known.items() if m in marked and sign * gap.value > 0]
+        beyond = [named[model] for model in marked if sign * known[model].value > 0]
         if beyond:
             parts.append(f"{word}: {listed(beyond)}")
-    if any(is_fraction(runs[model]) for model in known):
+    if any(runs[model].is_fraction for model in known):
         far = [named[model] for model in known if is_far(runs[model])]
         parts.append(f"further off than {FAR:g}: {listed(far) or 'none'}")
-    yield f"**Against what is published**, {'; '.join(parts)}."
+    yield f"**Beside what is published**, each at its own winner's parameters: {'; '.join(parts)}."

@@ -9,8 +9,9 @@ from studies.display.words import fixed, listed, plus_minus
 from studies.report.choice import model_order, trained_otherwise
 from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.page import table
-from studies.report.published import FAR, against_published, beyond_noise, is_far, published
+from studies.report.published import FAR, is_far, published
 from studies.report.runs import PUBLISHED, ModelRun
+from studies.report.statistics import unpaired
 
 NOT_NUMBERS = 1.0
 """Distance of two values that are not both numbers."""
@@ -120,17 +121,19 @@ def replication(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Ite
     there = [known for known in replications(runs, chosen) if known.is_rerun]
     if not there:
         return
-    furthest = max(there, key=lambda known: abs(known.difference.value))
-    marked = beyond_noise([known.run for known in there])
-    far = [known.run.model for known in there if is_far(known.run)]
-    verdict = "Not all that is published" if marked or far else "What is published"
-    beyond = [known.run.model for known in there if known.run.model in marked]
-    noise = f"{listed(beyond)} by more" if beyond else "none by more"
+    gaps = unpaired([(known.summary, published(known.run)) for known in there])
+    by_model = {known.run.model: gap for known, gap in zip(there, gaps, strict=True)}
+    marked = [f"{model} ({gap})" for model, gap in by_model.items() if gap.direction]
+    single = [model for model, gap in by_model.items() if gap.low is None]
+    furthest = max(by_model, key=lambda model: abs(by_model[model].value))
+    verdict = f"{listed(marked)} clearly differ{'s' * (len(marked) == 1)} from what is published"
+    if not marked:
+        verdict = f"no model of {len(there)} clearly differs from what is published"
+    if single:
+        verdict = f"one rerun cannot tell noise from a difference in {listed(single)}"
     yield (
-        f"**{verdict} can be repeated**: at its parameters, ours are within "
-        f"{fixed(abs(furthest.difference.value), 3)} of it for {len(there)} "
-        f"model{'s' * (len(there) > 1)} (furthest {furthest.run.model}, "
-        f"{fixed(furthest.difference.value, 3, '+')}), {noise} than noise explains."
+        f"**At the published parameters** {verdict}; the largest difference is {furthest}'s "
+        f"({by_model[furthest]})."
     )
 
 
@@ -151,10 +154,11 @@ def _row(there: Replication) -> Sequence[object]:
 def _explained(there: Replication, winner: ModelRun) -> str:
     """Return how far a winner is from the published objective, and what its settings give."""
     difference = there.difference.value
+    distance = winner.result.mean - winner.published["mean"]
     verdict = "within" if abs(difference) <= FAR else "not within"
     where = "At the published settings" if there.is_rerun else f"In the cell {there.parameters}"
     return (
         f"**{winner.model}**: our winner, {winner.text(winner.result.parameters)}, is "
-        f"{fixed(against_published(winner).value, 3, '+')} from what is published. {where} ours is "
+        f"{fixed(distance, 3, '+')} from what is published. {where} ours is "
         f"{fixed(difference, 3, '+')} from it, {verdict} {FAR:g}."
     )

@@ -167,6 +167,21 @@ class ModelRun:
         return [numbers[name] for numbers in known if name in numbers]
 
     @property
+    def clocks(self) -> set[tuple[str | None, int]]:
+        """The processors on which reruns were timed, with the number of threads; empty if unknown.
+
+        Times compare models where there is only one for all of them.
+        """
+        known = (self.trainings.get(rerun.fingerprint or "") for rerun in self.measured)
+        return {(training.processor, training.threads) for training in known if training}
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether the objective seems to be a share of successes, such as an accuracy."""
+        values = [rerun.value or 0.0 for rerun in self.measured]
+        return self.sign > 0 and min(values) >= 0 and max(values) <= 1
+
+    @property
     def is_restless(self) -> bool:
         """Whether the seconds of the reruns spread too far to tell of the model."""
         mean, deviation = self.result.mean_seconds, self.result.deviation_seconds

@@ -28,8 +28,8 @@ def searches_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[s
     guesses = [run for run in runs if run.guessing is not None]
     yield (
         f"Cells are {listed(names)}. {LEGEND} The gap is by how much the winner's mean is better "
-        "than the runner-up's, paired by seed, ± its standard error; one repeat has none. = marks "
-        "cells with the very mean of the winner, of which the first in the order of the grid wins."
+        "than the runner-up's, paired by seed, ± its standard error; one repeat has none. =n marks "
+        "n cells with exactly the winner's mean: of these the first in the order of the grid wins."
         + "".join(map(_dead_ones, guesses[:1]))
     )
     titles = ["study", "winner", objective, "contenders", "wins again", "runner-up", "gap"]

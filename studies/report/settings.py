@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
-from studies.display.words import fixed, seconds_text
-from studies.report.choice import differences
+from studies.display.words import fixed, listed, seconds_text, value_text
+from studies.report.choice import differences, trained_otherwise
 from studies.report.contrasts import Contrast, estimated
 from studies.report.effects import Effects
 from studies.report.gaps import Gap
@@ -78,21 +78,29 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
         differing = f"the values of {field[:-1]}" if _is_grid(variant, field) else field
         yield MEANING.get(field, f"These experiments differ in {differing} alone.")
         yield _table(field, pairs)
+
+
+def times_at_one_value(runs: Sequence[ModelRun]) -> Iterator[str]:
+    """Yield the effects on time in experiments with another grid, such as one of a single value."""
+    for field, pairs in counterparts(runs):
+        variant = pairs[0][1]
         if _is_grid(variant, field):
             effects = Effects.of({run.model: run for _, run in pairs})
             if effects.estimates("seconds"):
-                yield f"Ratio of training seconds in {variant.experiment}:"
+                values = listed([value_text(value) for value in variant.protocol[field]])
+                yield f"The same where {field[:-1]} is {values} ({variant.experiment}):"
                 yield effects.table("seconds")
 
 
-def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, int, Estimate]]:
+def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, list[str], Estimate]]:
     """Yield what each other way of training does to the objective, over all models it changes.
 
-    That is the way in words, how many models it changes, and the mean difference to the usual way.
+    That is the way in words, the models that it changes, and the mean difference to the usual way.
     """
+    ways, contrasts = list[tuple[str, list[str]]](), list[Contrast]()
     for field, pairs in counterparts(runs):
         usual, variant = pairs[0]
-        if field in USUAL or _is_grid(variant, field):
+        if field not in trained_otherwise(variant, usual):
             continue
         differences = [Contrast(field, pair) for pair in pairs]
         changed = [contrast for contrast in differences if contrast.sample("objective").any()]
@@ -102,9 +110,13 @@ def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, int, Estima
             [run for contrast in changed for run in contrast.runs],
             [share * weight for contrast in changed for weight in contrast.weights],
         )
-        if changed and together.seeds > 1 and (gain := estimated([together])[0]):
+        if changed and together.seeds > 1:
             way = f"{field} {_label(variant, field)} instead of {_label(usual, field)}"
-            yield way, len(changed), gain
+            ways.append((way, [contrast.runs[0].model for contrast in changed]))
+            contrasts.append(together)
+    for (way, models), gain in zip(ways, estimated(contrasts), strict=True):
+        if gain is not None:
+            yield way, models, gain
 
 
 def _is_grid(run: ModelRun, field: str) -> bool:
@@ -144,7 +156,9 @@ def _label(run: ModelRun, field: str) -> str:
         return "racing" if value else "all repeats"
     if field == "extend":
         return "beyond the grid" if value else "grid"
-    return run.experiment if value is None or isinstance(value, list) else str(value)
+    if value is None:
+        return "the default"
+    return run.experiment if isinstance(value, list) else str(value)
 
 
 def regret(stages: ModelRun, joint: ModelRun) -> Gap | None:

@@ -72,7 +72,7 @@ def _facts(runs: Sequence[ModelRun]) -> dict[str, str]:
             for known in attributes
         ),
         "driver's machine": _distinct(machines),
-        "git commit": _distinct(str(known.get("git_commit")) for known in attributes),
+        "git commit": _distinct(run.git_commit or "not known" for run in trainings),
         "workers' hosts": _distinct(run.host for run in trainings),
         "processors": _distinct(run.processor or "not known" for run in trainings),
         "begun": min(started, default="-"),

@@ -1,6 +1,8 @@
 """What factors do: which effects are asked of which models, and how they are estimated."""
 
 import math
+from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -10,6 +12,7 @@ from studies.report.choice import model_runs
 from studies.report.contrasts import Contrast, Pairs, comparisons, estimated
 from studies.report.effects import POOLED, Effects, weights
 from studies.report.runs import ModelRun
+from studies.report.statistics import Estimate
 from tests.support.filled import Filled, around
 
 B, S, A = "two branches", "weight sharing", "auxiliary loss"
@@ -52,8 +55,56 @@ def test_each_change_is_asked_for_beside_each_other_one() -> None:
 def test_without_the_control_a_step_to_two_branches_is_no_effect_of_sharing() -> None:
     """A plain and a Siamese model differ in two things at once."""
     asked = weights(NAMES, [form for form in FORMS if form != {B}])
-    assert set(asked) == {S, A}
-    assert asked[S] == {FORMS[3]: -1, FORMS[4]: 1}
+    # They have the names that they have beside the control.
+    assert set(asked) == {f"{S}, with {A}", f"{A}, with {S}"}
+    assert asked[f"{S}, with {A}"] == {FORMS[3]: -1, FORMS[4]: 1}
+
+
+def test_of_three_free_treatments_each_is_asked_beside_all_others() -> None:
+    names = ("a", "b", "c")
+    every = [frozenset(c for c, has in zip(names, bits, strict=True) if has)
+             for bits in product((False, True), repeat=3)]  # fmt: skip
+    asked = weights(names, every)
+    assert asked["a, without b, with c"] == {frozenset("c"): -1, frozenset("ac"): 1}
+    assert sum(name.startswith("interaction of a and b") for name in asked) == 2
+    assert asked["a and b, with c"] == {frozenset("c"): -1, frozenset("abc"): 1}
+    assert len(asked) == 3 * 4 + 3 * 2 * 2
+
+
+def test_models_of_older_studies_that_lack_a_factor_are_left_out(
+    runs: dict[str, ModelRun],
+) -> None:
+    older = runs["SiameseMLP"]
+    studies = {
+        stage: replace(study, attributes=study.attributes | {
+            "factors": {"architecture": "MLP", S: True, A: False},
+        })
+        for stage, study in older.studies.items()
+    }  # fmt: skip
+    effects = Effects.of(runs | {"SiameseMLP": replace(older, studies=studies)})
+    assert effects.unclear == ["SiameseMLP"]
+    assert list(effects.contrasts[f"{S}, without {A}"]) == ["CNN"]
+    assert Effects.of(runs).unclear == []
+
+
+def test_times_of_other_processors_give_no_ratio(runs: dict[str, ModelRun]) -> None:
+    pair = runs["MLP"], runs["SiameseMLP"]
+    (ratio,) = estimated([Contrast("time", pair)], "seconds")
+    assert ratio is not None
+    elsewhere = {
+        name: replace(training, processor="another") for name, training in pair[1].trainings.items()
+    }
+    moved = Contrast("time", (pair[0], replace(pair[1], trainings=elsewhere)))
+    assert estimated([moved], "seconds") == [None]
+    assert estimated([moved])[0] is not None
+
+
+def test_only_fractions_have_a_margin(runs: dict[str, ModelRun]) -> None:
+    run = runs["MLP"]
+    assert Contrast("fractions", (run, run)).margin == 0.01
+    times = replace(run, reruns=[replace(r, value=30 * (r.value or 0)) for r in run.reruns])
+    assert Contrast("numbers", (run, times)).margin is None
+    assert not Estimate(0.0, -0.001, 0.001).is_equal(None)
 
 
 def test_effects_are_estimated_in_each_group_and_over_all(runs: dict[str, ModelRun]) -> None:

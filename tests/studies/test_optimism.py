@@ -64,9 +64,8 @@ def test_images_flatter_a_winner_where_they_do_so_more_than_other_cells(run: Mod
     chosen = run.chosen_by
     both = (flattered, plain) if chosen == "test" else (plain, flattered)
     estimate = optimism_of_images(measured(run, *both))
-    # The winner is one of four cells: beside their mean three quarters are left.
     assert estimate is not None
-    assert estimate.value == pytest.approx(0.032 * 3 / 4)
+    assert estimate.value == pytest.approx(0.032)
     assert estimate.low is not None and estimate.low < estimate.value
 
 

@@ -12,7 +12,7 @@ from studies.report.choice import model_runs
 from studies.report.contrasts import Contrast, estimated
 from studies.report.runs import ModelRun
 from studies.report.searches import drawn, ties
-from studies.report.settings import other_trainings, settings_section
+from studies.report.settings import other_trainings, settings_section, times_at_one_value
 from tests.support.filled import Filled, around, small
 
 Read = Callable[[], list[ModelRun]]
@@ -39,9 +39,10 @@ def test_another_way_of_training_counts_over_the_models_that_it_changes(
             filled.model("MLP", around(0.80))
             filled.model("AuxMLP", around(0.85 + gain))
             filled.model("AuxsiameseMLP", around(0.88 + 2 * gain, 1.2))
-    ((way, count, gain_of_both),) = other_trainings(read())
+    ((way, models, gain_of_both),) = other_trainings(read())
     # The plain model has no such loss: its reruns are the same.
-    assert (way, count) == ("auxiliary logits instead of softmax", 2)
+    assert way == "auxiliary logits instead of softmax"
+    assert models == ["AuxMLP", "AuxsiameseMLP"]
     assert gain_of_both.value == pytest.approx(0.015)
 
 
@@ -64,10 +65,11 @@ def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) ->
         for experiment, seconds in ((small(), 9.0), (one_size, 2.0)):
             Filled(store, experiment).model("UnsharedMLP", around(0.80), seconds=1.0)
             Filled(store, experiment).model("SiameseMLP", around(0.83), seconds=seconds)
-    *_, title, effects = settings_section(read())
-    assert title == "Ratio of training seconds in size16:"
+    title, effects = times_at_one_value(read())
+    assert title == "The same where batch_size is 16 (size16):"
     # The geometric mean of 2.0 / 1.0, 2.1 / 1.1, 2.2 / 1.2, 2.3 / 1.3.
     assert "| weight sharing | ×1.88 [" in effects
+    assert "differ in the values of batch_size alone" in "".join(settings_section(read()))
 
 
 def test_times_of_a_restless_machine_give_no_ratio(url: str, read: Read) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from storage.store import Store
 from studies.experiment.stage import Stage
 from studies.report import __main__ as command
-from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family
+from tests.support.filled import BEST_TREE, FOREST, LENET, Filled, around, family, small
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -25,7 +25,7 @@ def test_a_fourth_architecture_stands_beside_the_others(store: Store, tmp_path: 
     assert "**Two branches**: test accuracy rises (+0.010 [+0.010, +0.010] in MLP)" in text
     assert "| LeNet | 0.800 ± 0.007 | - | - |  | 1.15 ± 0.13 |  | - |" in text
     assert "| AuxLeNet | 0.001 | 16 | 0.5 | - | 1,234 | 4 |" in text
-    assert "1 of 4 models differs by more than noise explains" in text
+    assert "1 of 4 clearly differs; lower: SiameseMLP" in text
 
 
 def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path: Path) -> None:
@@ -35,8 +35,9 @@ def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path
     filled.model("Boost", around(0.35, 2))
     text = report(store, tmp_path)
     assert text.startswith(
-        "# Results of forest\n\n- **The best test loss** of 2 models has Boost (0.350 ± 0.014), "
-        "before Forest (0.400 ± 0.007); the lead is more than chance (-0.050 [-0.061, -0.039]).\n\n"
+        "# Results of forest\n\n- **Boost has the best test loss** of 2 models (0.350 ± 0.014), "
+        "followed by Forest (0.400 ± 0.007); the lead of -0.050 may be chance (p = 0.125, "
+        "corrected for all pairs).\n\n"
         "**Not begun**: Stump.\n\n## Loss and time\n\n| model | loss |  | seconds |  |\n"
     )
     assert "| model | depth | criterion | rate | trainable parameters | reruns |" in text
@@ -55,6 +56,15 @@ def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path
         "validation_loss",
     ]  # fmt: skip
     assert len(rows) == 2 * (2 * (6 + 1) + 4)
+
+
+def test_two_reruns_that_differ_give_a_report(store: Store, tmp_path: Path) -> None:
+    """Their intervals have hardly an end, least of all as ratios."""
+    filled = Filled(store, small(reruns=2))
+    for model, values in {"MLP": (0.80, 0.81), "UnsharedMLP": (0.50, 0.9999999)}.items():
+        filled.model(model, values)
+    text = report(store, tmp_path)
+    assert "| two branches | ×765.78 &#91;0.00, 1.51e+47&#93; |" in text
 
 
 def test_a_figure_is_that_of_its_stage_where_names_begin_alike(

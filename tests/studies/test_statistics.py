@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from studies.report.gaps import Gap, paired_gap, unpaired_gap
+from studies.report.gaps import Gap, paired_gap, summarized, unpaired_gap
 from studies.report.statistics import (
     EXACT,
     MARGIN,
     Estimate,
     Sample,
     estimates,
-    holm,
     step_down,
+    unpaired,
 )
 
 DIFFERENCES = 0.01 + np.random.default_rng(7).normal(0, 0.01, 10)
@@ -118,12 +118,40 @@ def test_the_least_p_is_that_of_seeds_that_all_agree() -> None:
     assert step_down(np.arange(1.0, 11.0)[None]) == [pytest.approx(2**-9)]
 
 
-def test_holm_of_a_hand_made_case() -> None:
-    # Sorted 0.01, 0.03, 0.04 times 3, 2, 1, and never below the one before.
-    assert holm([0.01, None, 0.04, 0.03]) == [
-        pytest.approx(0.03), None, pytest.approx(0.06), pytest.approx(0.06),
-    ]  # fmt: skip
-    assert holm([None]) == [None]
+def test_of_two_means_the_interval_is_welchs() -> None:
+    ours, theirs = [0.80, 0.83, 0.82, 0.79], [0.85, 0.80, 0.86, 0.90, 0.84]
+    asked = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
+    (gap,) = unpaired([(summarized(ours), summarized(theirs))])
+    assert (gap.low, gap.high) == (pytest.approx(asked.low), pytest.approx(asked.high))
+    assert gap.value == pytest.approx(np.mean(ours) - np.mean(theirs))
+    together = unpaired([(summarized(ours), summarized(theirs))] * 12)
+    asked = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95 ** (1 / 12))
+    assert together[11].low == pytest.approx(asked.low)
+
+
+def test_of_one_training_no_interval_is_known() -> None:
+    gaps = unpaired([((0.8, None, 1), (0.7, 0.1, 10)), ((0.8, 0.0, 3), (0.7, 0.0, 3))])
+    assert gaps == [Estimate(pytest.approx(0.1), None, None), Estimate(*3 * [pytest.approx(0.1)])]
+
+
+def test_a_sample_that_lacks_seeds_is_tested_by_those_it_has() -> None:
+    generator = np.random.default_rng(1)
+    noise = generator.normal(0, 0.01, 10)
+    whole = np.array([noise, noise + 0.05])
+    lacking = whole.copy()
+    lacking[1, 3] = np.nan
+    lacking[0, 1:] = np.nan
+    first, second = step_down(lacking)
+    assert first is None
+    assert second == pytest.approx(2**-8, abs=1e-9), "nine seeds of one sign"
+    assert step_down(whole)[1] == pytest.approx(2**-9)
+
+
+def test_numbers_of_any_size_are_written() -> None:
+    assert str(Estimate(1.5, 0.0, math.inf, 1.0)) == "×1.50 [0.00, inf]"
+    assert str(Estimate(0.0, -1000.0, 1000.0).exp()) == "×1.00 [0.00, inf]"
+    assert str(Estimate(1e26, -1e26, 3e26)) == "+1e+26 [-1e+26, +3e+26]"
+    assert str(Estimate(2e-5, 1e-5, 3.21e-5)) == "+2e-05 [+1e-05, +3.2e-05]"
 
 
 def test_gaps_of_hand_made_cases() -> None:
