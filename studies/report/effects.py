@@ -190,5 +190,11 @@ def effects_section(
     if is_fraction:
         yield f"Ratio of the odds of test {objective}, which no ceiling at 1 compresses:"
         yield effects.table("odds")
-    yield "Ratio of training seconds, each model at its own winner's parameters:"
-    yield effects.table("seconds")
+    if effects.estimates("seconds"):
+        yield "Ratio of training seconds, each model at its own winner's parameters:"
+        yield effects.table("seconds")
+    else:
+        yield (
+            "No ratio of training seconds is shown: models were timed on different processors, or "
+            "beside other work."
+        )

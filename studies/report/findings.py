@@ -124,7 +124,7 @@ def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
         else:
             verdict = "do not contradict it: the two cannot be told apart"
         (seconds,) = estimated([test], "seconds")
-        took = "" if seconds is None else f" Training it takes {seconds} of the time."
+        took = "" if seconds is None else f" Its training time is {seconds} that of {first}."
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
             f"Our data {verdict} ({gain}; asked beforehand, so not corrected).{took}"
