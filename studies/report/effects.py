@@ -57,7 +57,7 @@ def weights(names: Sequence[str], forms: Sequence[Form]) -> dict[str, dict[Form,
 
 
 def _beside(asked: Form, base: Form, names: Sequence[str], forms: Sequence[Form]) -> str:
-    """Return which other treatments models have meanwhile: `, with auxiliary loss`.
+    """Return which other treatments models have or lack meanwhile: `, with dropout`.
 
     Those are named that models may have or not, both of the forms with what is asked and of others.
     """
