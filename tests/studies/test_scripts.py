@@ -88,7 +88,7 @@ def test_arguments_reach_the_run(asked: list[Any], tmp_path: Path) -> None:
 
 
 def test_one_name_all_names_and_a_file(asked: list[Any], tmp_path: Path) -> None:
-    assert len(studies.run_models("all")) == 12
+    assert len(studies.run_models("all")) == 15
     define = defined(tmp_path, FOREST)[1]
     assert len(studies.run_models("Tree", define=define, artifact_dir="figures")) == 1
     experiment, models, settings, _ = asked[1]

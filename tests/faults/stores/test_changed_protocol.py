@@ -14,7 +14,7 @@ from tests.support.small_mnist import write_small_mnist
 NAME = "paper+epochs=1,repeats=2,reruns=2"
 OTHER = {
     "data": "mnist", "auxiliary": "logits", "select_on": "validation", "search": "joint",
-    "rank_by": "lower-bound",
+    "rank_by": "lower-bound", "split": "by-seed",
 }  # fmt: skip
 """A value beside the default, for settings that take certain words only."""
 
