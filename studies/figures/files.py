@@ -57,12 +57,11 @@ def figures_of(
         done.setdefault(rerun.model, []).append(rerun)
     order = dict.fromkeys([*attributes[model].get("models", ()), *results])
     models = [
-        DrawnModel(
+        DrawnModel.of(
             results[name],
             attributes[name].get("published") or {},
             attributes[name].get("factors") or {},
-            [rerun.value for rerun in done[name] if rerun.value is not None],
-            [rerun.counted_seconds for rerun in done[name] if rerun.counted_seconds is not None],
+            done[name],
         )
         for name in order
         if name in results

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.special import stdtrit
 
-from storage.queries import ModelResult
+from storage.queries import ModelResult, Rerun
 from studies.display.words import listed, plus_minus
 from studies.figures.style import (
     COLOURS,
@@ -40,6 +40,25 @@ class DrawnModel:
     """The objective of each rerun."""
     seconds: Sequence[float] = ()
     """The undisturbed seconds of each rerun."""
+
+    @classmethod
+    def of(
+        cls,
+        result: ModelResult,
+        published: Mapping[str, Any],
+        factors: Mapping[str, str | bool],
+        reruns: Sequence[Rerun],
+    ) -> "DrawnModel":
+        """Return what a figure shows of a model with these reruns."""
+        values = [rerun.value for rerun in reruns]
+        seconds = [rerun.counted_seconds for rerun in reruns]
+        return cls(
+            result,
+            published,
+            factors,
+            [value for value in values if value is not None],
+            [taken for taken in seconds if taken is not None],
+        )
 
     @property
     def group(self) -> str:

@@ -35,6 +35,13 @@ class Contrast:
     runs: Sequence[ModelRun]
     weights: Sequence[float] = (-1.0, 1.0)
 
+    @classmethod
+    def mean(cls, name: str, contrasts: Sequence["Contrast"]) -> "Contrast":
+        """Return the mean of some contrasts, at least one, as a contrast."""
+        runs = [run for contrast in contrasts for run in contrast.runs]
+        weights = [weight for contrast in contrasts for weight in contrast.weights]
+        return cls(name, runs, [weight / len(contrasts) for weight in weights])
+
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Return the weighted sum of each seed that all models have; of logarithms for ratios."""
         if measure == "seconds" and len({clock for run in self.runs for clock in run.clocks}) > 1:

@@ -16,8 +16,7 @@ Curve = Sequence[float]
 
 def loss_curves_of(run: ModelRun) -> list[Curve]:
     """Return the loss curves of a model's reruns, as far as they are known."""
-    known = (run.trainings.get(rerun.fingerprint or "") for rerun in run.measured)
-    return [training.loss_curve for training in known if training and training.loss_curve]
+    return [training.loss_curve for training in run.rerun_trainings if training.loss_curve]
 
 
 def is_unsettled(curve: Curve) -> bool:

@@ -93,10 +93,7 @@ class Effects:
         contrasts: dict[str, dict[str, Contrast]] = {}
         every = sorted(
             {form for forms in groups.values() for form in forms},
-            key=lambda form: (
-                len(form),
-                [names.index(name) for name in sorted(form, key=names.index)],
-            ),
+            key=lambda form: (len(form), sorted(map(names.index, form))),
         )
         for name, of_form in weights(names, every).items():
             known = {
@@ -106,11 +103,7 @@ class Effects:
             }
             known = {group: contrast for group, contrast in known.items() if contrast.seeds}
             if len(known) > 1:
-                pooled = Contrast(
-                    name,
-                    [run for contrast in known.values() for run in contrast.runs],
-                    [w / len(known) for contrast in known.values() for w in contrast.weights],
-                )
+                pooled = Contrast.mean(name, list(known.values()))
                 known |= {POOLED: pooled} if pooled.seeds else {}
             if known:
                 contrasts[name] = known

@@ -13,7 +13,7 @@ from studies.display.words import (
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
-from studies.report.published import FAR, beyond_noise, is_far
+from studies.report.published import FAR, beyond_noise, distance, is_far
 from studies.report.runs import RESTLESS, ModelRun
 
 METHOD = (
@@ -66,7 +66,7 @@ def _result_row(run: ModelRun, is_beyond_noise: bool) -> tuple[str | None, ...]:
         run.model,
         plus_minus(result.mean, result.deviation, 3),
         plus_minus(known["mean"], known["deviation"], 3) if known else None,
-        fixed(run.result.mean - known["mean"], 3, "+") if known else None,
+        fixed(distance(run), 3, "+") if known else None,
         "†" * is_beyond_noise + "‡" * is_far(run) + "¶" * bool(run.dead),
         seconds_text(result) or None,
         "§" * run.is_restless,

@@ -17,6 +17,11 @@ def published(run: ModelRun) -> Summary:
     return known["mean"], known["deviation"], known.get("trainings", 10)
 
 
+def distance(run: ModelRun) -> float:
+    """Return the mean of our reruns minus the published one."""
+    return float(run.result.mean - run.published["mean"])
+
+
 def against_published(runs: Sequence[ModelRun]) -> dict[str, Estimate]:
     """Return the means of our reruns minus the published ones, by model, where there are any.
 
@@ -38,9 +43,7 @@ def beyond_noise(runs: Sequence[ModelRun]) -> set[str]:
 
 def is_far(run: ModelRun) -> bool:
     """Return whether our mean is further from a published fraction than can be left unexplained."""
-    if not (run.published and run.is_fraction):
-        return False
-    return bool(abs(run.result.mean - run.published["mean"]) > FAR)
+    return bool(run.published) and run.is_fraction and abs(distance(run)) > FAR
 
 
 def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:

@@ -9,9 +9,8 @@ from studies.display.words import fixed, listed, plus_minus
 from studies.report.choice import model_order, trained_otherwise
 from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.page import table
-from studies.report.published import FAR, is_far, published
+from studies.report.published import FAR, against_published, distance, is_far, published
 from studies.report.runs import PUBLISHED, ModelRun
-from studies.report.statistics import unpaired
 
 NOT_NUMBERS = 1.0
 """Distance of two values that are not both numbers."""
@@ -121,8 +120,7 @@ def replication(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Ite
     there = [known for known in replications(runs, chosen) if known.is_rerun]
     if not there:
         return
-    gaps = unpaired([(known.summary, published(known.run)) for known in there])
-    by_model = {known.run.model: gap for known, gap in zip(there, gaps, strict=True)}
+    by_model = against_published([known.run for known in there])
     marked = [f"{model} ({gap})" for model, gap in by_model.items() if gap.direction]
     single = [model for model, gap in by_model.items() if gap.low is None]
     furthest = max(by_model, key=lambda model: abs(by_model[model].value))
@@ -154,11 +152,10 @@ def _row(there: Replication) -> Sequence[object]:
 def _explained(there: Replication, winner: ModelRun) -> str:
     """Return how far a winner is from the published objective, and what its settings give."""
     difference = there.difference.value
-    distance = winner.result.mean - winner.published["mean"]
     verdict = "within" if abs(difference) <= FAR else "not within"
     where = "At the published settings" if there.is_rerun else f"In the cell {there.parameters}"
     return (
         f"**{winner.model}**: our winner, {winner.text(winner.result.parameters)}, is "
-        f"{fixed(distance, 3, '+')} from what is published. {where} ours is "
+        f"{fixed(distance(winner), 3, '+')} from what is published. {where} ours is "
         f"{fixed(difference, 3, '+')} from it, {verdict} {FAR:g}."
     )

@@ -81,13 +81,8 @@ class ModelRun:
     @property
     def drawn(self) -> DrawnModel:
         """What figures show of it; of a complete run only."""
-        seconds = [rerun.counted_seconds for rerun in self.measured]
-        return DrawnModel(
-            self.result,
-            self.published,
-            self.attribute("factors", {}),
-            [rerun.value for rerun in self.measured if rerun.value is not None],
-            [taken for taken in seconds if taken is not None],
+        return DrawnModel.of(
+            self.result, self.published, self.attribute("factors", {}), self.measured
         )
 
     @property
@@ -167,13 +162,18 @@ class ModelRun:
         return [numbers[name] for numbers in known if name in numbers]
 
     @property
+    def rerun_trainings(self) -> list[TrainingRun]:
+        """The trainings of the reruns that did not diverge, as far as they are known."""
+        known = (self.trainings.get(rerun.fingerprint or "") for rerun in self.measured)
+        return [training for training in known if training]
+
+    @property
     def clocks(self) -> set[tuple[str | None, int]]:
         """The processors on which reruns were timed, with the number of threads; empty if unknown.
 
         Times compare models where there is only one for all of them.
         """
-        known = (self.trainings.get(rerun.fingerprint or "") for rerun in self.measured)
-        return {(training.processor, training.threads) for training in known if training}
+        return {(training.processor, training.threads) for training in self.rerun_trainings}
 
     @property
     def is_fraction(self) -> bool:

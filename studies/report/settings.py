@@ -104,13 +104,7 @@ def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, list[str], 
             continue
         differences = [Contrast(field, pair) for pair in pairs]
         changed = [contrast for contrast in differences if contrast.sample("objective").any()]
-        share = 1 / max(1, len(changed))
-        together = Contrast(
-            field,
-            [run for contrast in changed for run in contrast.runs],
-            [share * weight for contrast in changed for weight in contrast.weights],
-        )
-        if changed and together.seeds > 1:
+        if changed and (together := Contrast.mean(field, changed)).seeds > 1:
             way = f"{field} {_label(variant, field)} instead of {_label(usual, field)}"
             ways.append((way, [contrast.runs[0].model for contrast in changed]))
             contrasts.append(together)
@@ -130,7 +124,7 @@ def _table(field: str, pairs: Counterparts) -> str:
         pairs[0][0].objective: lambda run: fixed(run.result.mean, 4),
     }
     if field == "select_on":
-        columns["optimism"] = lambda run: optimism_of_seeds(run)
+        columns["optimism"] = optimism_of_seeds
     if field in ("racing", "extend"):
         columns["trainings"] = lambda run: sum(
             cell.runs for stage in run.searches for cell in run.cells[stage]

@@ -10,16 +10,15 @@ from studies.experiment.stage import RERUN
 from studies.report.runs import ModelRun
 
 
-def trainings_of(runs: Iterable[ModelRun]) -> list[TrainingRun]:
-    """Return the trainings that the runs rest on, in the order of the store."""
+def trainings_of(runs: Sequence[ModelRun]) -> list[TrainingRun]:
+    """Return the trainings that the runs of a store rest on, in its order."""
     wanted: set[str | None] = set()
-    known: dict[str, TrainingRun] = {}
     for run in runs:
-        known |= run.trainings
         wanted |= {rerun.fingerprint for rerun in run.reruns}
         for cells in run.cells.values():
             wanted |= {name for cell in cells for name in cell.fingerprints}
-    return [training for name, training in known.items() if name in wanted]
+    # Each run knows all trainings of the store.
+    return [training for name, training in runs[0].trainings.items() if name in wanted]
 
 
 def csv_of(runs: Sequence[ModelRun]) -> bytes:
