@@ -18,7 +18,7 @@ MEAN, DEVIATION = "normalisation.mean", "normalisation.deviation"
 """Numbers in the unit of `PooledImages`: sums of four pixels, 0 to 1020."""
 
 _UNUSED = "num_batches_tracked"
-"""Counts of batch normalisation that say nothing about a trained network."""
+"""Counts that batch normalisation keeps, and that a trained network does not use."""
 
 _BATCH = 250
 """Pairs that are compared at a time."""
@@ -62,8 +62,8 @@ class Comparer:
         `(B, 28, 28)` or `(B, 14, 14)` for a batch of pairs. Whole numbers are 0 (black) to 255,
         fractions 0 to 1. The digits are white on black, as in MNIST.
 
-        The probability is half way between what the two units say, as logits. Raises ValueError for
-        images of other shapes, other values, or not as many first as second ones.
+        The probability is the sigmoid of half the difference of the two units' logits. Raises
+        ValueError for images of other shapes or values, and for unequal numbers of images.
         """
         images = [_sums(image) for image in (first, second)]
         if len(images[0]) != len(images[1]) or np.ndim(first) != np.ndim(second):
@@ -71,7 +71,7 @@ class Comparer:
             raise ValueError(f"images come in pairs: shapes {shapes} make none")
         pairs = np.stack([(sums - self.mean) / self.deviation for sums in images], axis=1)
         logits = self._logits(torch.from_numpy(pairs)).double()
-        # As in the accuracy: where both units say the same, the first digit counts as greater.
+        # As in the accuracy: where both logits are equal, the first digit counts as greater.
         is_ordered = logits.argmax(1) == 1
         probability = ((logits[:, 1] - logits[:, 0]) / 2).sigmoid()
         if np.ndim(first) == 2:

@@ -22,10 +22,10 @@ NETWORKS_AT_ONCE = {"MLP": 10, "CNN": 5, "ResNet": 1}
 """A ResNet's convolutions are large enough by themselves."""
 
 STEP = {"MLP": 16, "CNN": 7, "ResNet": 2}
-"""What a training step takes beside its pairs, as the number of pairs that take as long."""
+"""Fixed cost of a training step, as the number of pairs that take as long."""
 
 CNN_PAIRS_AT_ONCE = 256
-"""Of how many pairs a step the maps stay in the processor's cache, over all CNNs side by side."""
+"""Pairs of a step, over all CNNs side by side, whose maps stay in the processor's cache."""
 
 VARIANTS = {
     "": (False, False, False), "Siamese": (True, True, False), "Aux": (True, False, True),
@@ -68,7 +68,7 @@ class ModelSpec:
         return max(1, networks)
 
     def cost(self, batch_size: int) -> float:
-        """Return what a training takes: all see the same pairs, some in more steps."""
+        """Return how long a training takes, in any unit: small batches need more steps."""
         return 1 + STEP.get(self.architecture, 1) / batch_size
 
 
@@ -97,7 +97,7 @@ CONTROLS: dict[str, ModelSpec] = {
     )
     for architecture in METHODS
 }
-"""What the paper's models are compared with, beside each other: not in the paper."""
+"""The controls by name: not in the paper, they are compared with its models."""
 
 
 def build(name: str) -> "Network":

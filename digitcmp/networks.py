@@ -42,13 +42,13 @@ class Residual(nn.Module):
 
 
 def mlp(pair: bool) -> tuple[nn.Sequential, nn.Sequential]:
-    """Two or three linear layers on the pixels."""
+    """Return trunk and head of an MLP: two or three linear layers on the pixels."""
     sizes = (2 * 14 * 14, 160, 64, 2) if pair else (14 * 14, 160, UNITS_PER_IMAGE)
     return nn.Sequential(nn.Flatten(), *_linear(*sizes)), nn.Sequential()
 
 
 def cnn(pair: bool) -> tuple[nn.Sequential, nn.Sequential]:
-    """Two convolutions, each followed by max-pooling, and linear layers on 256 features."""
+    """Return trunk and head of a CNN: two max-pooled convolutions, then linear layers."""
     sizes = (256, 200, UNITS_PER_IMAGE, 2) if pair else (256, 200, UNITS_PER_IMAGE)
     trunk = nn.Sequential(
         nn.Conv2d(2 if pair else 1, 32, 3),
@@ -64,7 +64,7 @@ def cnn(pair: bool) -> tuple[nn.Sequential, nn.Sequential]:
 
 
 def resnet(pair: bool) -> tuple[nn.Sequential, nn.Sequential]:
-    """Four residual blocks of 32 channels; the one linear layer is the head."""
+    """Return trunk and head of a ResNet: four residual blocks; the one linear layer is the head."""
     trunk = nn.Sequential(
         nn.Conv2d(2 if pair else 1, 32, 3, padding=1),
         nn.BatchNorm2d(32),
@@ -77,7 +77,7 @@ def resnet(pair: bool) -> tuple[nn.Sequential, nn.Sequential]:
 
 
 def _linear(*sizes: int) -> list[nn.Module]:
-    """Linear layers of these sizes with a ReLU between each two."""
+    """Return linear layers of these sizes, with a ReLU between each two."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]

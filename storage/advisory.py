@@ -60,7 +60,7 @@ def advisory_lock(
 
 @contextmanager
 def advisory_calls(url: URL) -> Iterator[Callable[[str, str], bool]]:
-    """Yield what calls a function of PostgreSQL that takes or frees the lock of a name.
+    """Yield a function that takes or frees the lock of a name by a function of PostgreSQL.
 
     What was taken is freed at the end, or when this process dies.
     """

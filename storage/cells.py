@@ -1,6 +1,7 @@
 """What views and typed reads are made of: studies, cells, their ranking, their measurements.
 
-Pieces of SQL, so that each rule is written once. SQLite and PostgreSQL differ in JSON alone.
+Pieces of SQL, so that each rule is written once. What SQLite and PostgreSQL write differently, such
+as JSON, is chosen by dialect.
 """
 
 import sqlite3
@@ -14,7 +15,7 @@ DECIDED = ("COMPLETE", "DIVERGED", "PRUNED")
 RANKABLE = "state = 'COMPLETE' and score is not null"
 
 # Accuracies are counts, so ties are real: the order of completion must not decide them.
-# What settles a stage, the last of it, decides before all that it settles.
+# The last study that settles a stage ranks before all other studies of the stage.
 RANKING = "settling desc, sign * score desc, extension, coalesce(place, number)"
 
 _PLACE_IN_TEXT = {"sqlite": "instr", "postgresql": "strpos"}
@@ -56,7 +57,7 @@ def deviation(value: str, mean: str) -> str:
 
 
 def parameters(columns: Columns) -> dict[str, str]:
-    """Return the columns of parameters in the pieces below, by name; no name of a user hits one."""
+    """Return the parameters' columns in the pieces below, by name; no user's name can equal one."""
     return {name: f"p{number}" for number, name in enumerate(columns["parameter"])}
 
 

@@ -63,7 +63,7 @@ def lend_version(
         ),
     ] = False,
 ) -> None:
-    """Lend its option to all commands."""
+    """Hold the option that `with_version` adds to all commands."""
 
 
 @contextmanager

@@ -22,13 +22,14 @@ app = new_app()
 @app.command()
 def command(
     source: Annotated[str, typer.Argument(metavar="URL", help="The store.")],
-    target: Annotated[str, typer.Argument(metavar="URL", help="Another one, made if missing.")],
+    target: Annotated[str, typer.Argument(metavar="URL", help="Another store, made if missing.")],
     artifact_dir: Annotated[
         Path | None,
         typer.Option(help="Folder of the figures, if not the one beside the store."),
     ] = None,
     to_artifact_dir: Annotated[
-        Path | None, typer.Option(help="Where they go, if not beside the other store.")
+        Path | None,
+        typer.Option(help="Folder of the copied figures, if not the one beside the copy."),
     ] = None,
 ) -> None:
     """Copy studies, trainings, figures and weights to a store that has none, SQLite or PostgreSQL.

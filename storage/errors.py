@@ -1,4 +1,4 @@
-"""What can be wrong with a store, said in one sentence that names it and what to do."""
+"""Errors of a store, each one sentence that names the store and what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -53,7 +53,7 @@ class BadName(ValueError):
 
 
 def place(url: str | URL) -> str:
-    """Name the store for people: a file's path, or a server's URL without any secret."""
+    """Return a name of the store for people: a path, or a server's URL without any secret."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return parsed.database or ""
@@ -62,14 +62,14 @@ def place(url: str | URL) -> str:
 
 
 def without_secrets(url: str | URL) -> str:
-    """The URL as one can type it who keeps the password elsewhere, as in ~/.pgpass."""
+    """Return the URL without passwords, for people who keep theirs elsewhere, as in ~/.pgpass."""
     parsed = make_url(url)
     harmless = {key: value for key, value in parsed.query.items() if "password" not in key}
     return parsed._replace(password=None).set(query=harmless).render_as_string()
 
 
 def explain(error: BaseException, url: str | URL) -> StoreError | None:
-    """Say what is wrong with the store at `url`, or None where `error` is not the store's.
+    """Return what is wrong with the store at `url`; None where `error` is not the store's.
 
     Looks through causes and contexts: Optuna blames invalid data whatever happened.
     """
@@ -83,7 +83,7 @@ def explain(error: BaseException, url: str | URL) -> StoreError | None:
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:
-    """Say why `path`, or a file beside it that it needs, could not be written."""
+    """Return the error that `path`, or a file beside it that it needs, could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreError(DISK_FULL.format(place=path))
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from storage.advisory import advisory_calls
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-"""At the reservations of others: what is asked for at each job must cost little."""
+"""Between two looks at others' reservations: `join` is called for each job, so it must be cheap."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class HostLocks:
     _call: Callable[[str, str], bool]
     """Calls a function of PostgreSQL that takes or frees the lock of a name."""
     waits: bool = False
-    """Whether the last host that was asked for is another driver's yet."""
+    """Whether another driver still has the last host that was asked for."""
     _joined: dict[str, float] = field(default_factory=dict)
     """When others were last known not to have reserved a host."""
     _reserved: set[str] = field(default_factory=set)

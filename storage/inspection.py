@@ -1,4 +1,4 @@
-"""Whether a store can be used, version out before anything is written to it."""
+"""Check that a store can be used, before anything is written to it."""
 
 import os
 from collections.abc import Sequence, Set

@@ -38,7 +38,7 @@ def bring_up_to_date(connection: Connection) -> None:
 
 
 def _rebuild_table(connection: Connection) -> None:
-    """Give the table of trainings its registry; names and places of columns tell their roles."""
+    """Add the registry of columns; the role of a column follows from its name and place."""
     described = {c["name"]: c["type"] for c in inspect(connection).get_columns("training_runs")}
     roles = roles_by_place(described)
     wanted = {(role, name): _kind(described[name]) for name, role in roles.items()}
@@ -108,17 +108,17 @@ def _set_fingerprints(connection: Connection) -> None:
     for trial, of_trial in groupby(repeats.all(), key=lambda row: row["trial_id"]):
         fingerprints: dict[int, str | None] = {}
         for row in of_trial:
-            is_its_own = _gave(row, studies[row["study_id"]], objectives(columns)[0], settings)
+            is_its_own = _matches(row, studies[row["study_id"]], objectives(columns)[0], settings)
             known = fingerprints.get(row["step"])
             fingerprints[row["step"]] = known or (row["fingerprint"] if is_its_own else None)
         if all(fingerprints.values()):
             _note(connection, trial, "fingerprints", list(fingerprints.values()))
 
 
-def _gave(
+def _matches(
     row: Mapping[Any, Any], study: Mapping[str, Any], objective: str, settings: Sequence[str]
 ) -> bool:
-    """Return whether a training gave a trial's value, with the settings of the study's protocol."""
+    """Return whether a training has a trial's value and the settings of the study's protocol."""
     protocol = study.get("protocol", {})
     number = f"validation_{objective}" if protocol.get("select_on") == "validation" else objective
     return (

@@ -50,7 +50,7 @@ def store_lock(url: str, names: Sequence[str]) -> Iterator[Lock]:
 def is_driven(url: str) -> bool | None:
     """Return whether a run holds a SQLite store; None where nobody knows, as on a server.
 
-    Touches nothing, so that no run meets this question. Raises `BadStoreURL`.
+    Takes no lock, so that it cannot keep a run from starting. Raises `BadStoreURL`.
     """
     path = sqlite_path(parse(url))
     if path is None:
@@ -71,7 +71,7 @@ def _file_lock(path: Path) -> Iterator[Callable[[], None]]:
                 f"{path} has other names (hard links), under which SQLite cannot keep writers "
                 "apart: delete these, or name a copy"
             )
-        # Where none can be made, filelock takes that for a lock that another process holds.
+        # Where no file can be made, filelock would say that another process holds the lock.
         file.touch()
         _acquire(lock, path)
         file.write_text(f"{os.getpid()} {socket.gethostname()}\n")

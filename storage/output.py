@@ -58,7 +58,7 @@ def protect() -> list[_Device]:
 def output() -> Iterator[None]:
     """Let nothing that happens to its output stop a command; end it in SystemExit.
 
-    Output that could not be written is told of in the end, and fails a command that has no other
+    Output that could not be written is reported at the end, and fails a command that has no other
     exit code. A reader that leaves early misses the rest.
     """
     before = sys.stdout, sys.stderr

@@ -108,9 +108,9 @@ def best_cell(
 def ranked_cells(engine: Engine, **study: str) -> Iterator[RankedCell]:
     """Yield the cells of all searches, or of some `experiment`, `model`, `base`.
 
-    They come stage by stage, with all of its studies, the winner first, those undone last.
+    Cells come stage by stage, from all studies of a stage: the winner first, unfinished cells last.
     """
-    # Left: a cell that has not been told, or diverged, has no values.
+    # A left join, as a cell that is not finished, or diverged, has no values.
     select = f"""select t.trial_id, number, experiment, model, stage, base, extension, state,
             sign, guessing, {attribute("fingerprints")} as fingerprints,
             v.intermediate_value as value

@@ -10,7 +10,7 @@ LEAST_TIMINGS = 3
 """Timings below which no mean of seconds is shown, where others disturbed the rest."""
 
 Parameters = Mapping[str, Value]
-"""Hyper-parameters by name, in the order in which the store met them; those of a study alone."""
+"""The hyper-parameters of a study by name, in the order in which the store got its columns."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class GridCell:
     """Of the runs, those that ended no better than guessing; None where an older version made the
     study, which does not say what guessing gives."""
     number: int = field(kw_only=True)
-    """Of the trial in its study."""
+    """The number of the trial in its study."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class RankedCell(GridCell):
     """A cell of a search, with the objective of each of its repeats."""
 
     values: tuple[float, ...]
-    """In the order of the seeds. Whether on test or validation data, the protocol says."""
+    """In the order of the seeds; on test or validation data, as the protocol chooses."""
     fingerprints: tuple[str, ...]
     """Of the trainings, in the order of the seeds; empty where an older version made the study."""
     base: str
@@ -136,7 +136,7 @@ class Certainty:
     """Probability that the winner wins on new seeds; None for one repeat."""
     repeats_to_settle: int | None
     """About how many repeats tell the winner from the runner-up with a power of 80%; None where
-    nothing is between the two."""
+    the two are equal."""
     largest_gap: float | None = None
     """The contenders are behind the winner by less than this (95%, all at once); None where there
     are no others, or too few repeats tell."""
@@ -197,7 +197,7 @@ class TrainingRun:
     started_at: str
     """UTC, ISO 8601."""
     processor: str | None = None
-    """The name of the model; None where the system does not tell, or an older version trained."""
+    """Its model name; None where the system does not show it, or an older version trained."""
     disturbance: float | None = None
     """Share, 0 to 1, that others took of the host's processors meanwhile; None where not known."""
     git_commit: str | None = None

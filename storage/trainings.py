@@ -77,7 +77,7 @@ def record(engine: Engine, runs: Sequence[TrainingRun]) -> None:
 def recorded(engine: Engine, fingerprints: Iterable[str]) -> dict[str, TrainingRun]:
     """Return the trainings that are in the store, of those asked for. Raises `StoreError`."""
     with explained(engine.url), engine.connect() as connection:
-        # First which: of a new cell there are none, and a driver asks for each cell.
+        # Fingerprints alone first: a driver asks for each cell, and of a new one nothing is stored.
         rows = in_chunks(connection, _WHICH, fingerprints)
         stored = [row["fingerprint"] for row in rows]
         if not stored:

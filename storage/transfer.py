@@ -23,7 +23,7 @@ _Row = dict[str, Any]
 _OPTUNA: Sequence[Table] = [
     of_optuna
     for of_optuna in models.BaseModel.metadata.sorted_tables
-    # Which versions made a store is its own.
+    # Each store keeps the versions that made it.
     if of_optuna.name != "version_info"
 ]
 

@@ -50,7 +50,7 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def is_new(url: str) -> bool:
-    """Whether a store would be made here: no SQLite file is there yet. Raises `BadStoreURL`."""
+    """Return whether a SQLite store would be made, as no file is there. Raises `BadStoreURL`."""
     path = sqlite_path(parse(url))
     return path is not None and not path.exists()
 

@@ -34,7 +34,7 @@ class Commands(TyperGroup):
         name, known, words = super().resolve_command(ctx, args)
         if name is None or known is None:
             return name, known, words
-        # Who completes a word has not asked to run the file of `--define`.
+        # The completion of a word must not run the file of `--define`.
         return name, _loaded(name, [] if ctx.resilient_parsing else words), words
 
 

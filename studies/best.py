@@ -26,14 +26,14 @@ app = new_app()
 def best(
     model: Annotated[str | None, typer.Argument()] = None,
     storage: Annotated[str, typer.Option(metavar="URL", help="The store.")] = DEFAULT_STORAGE,
-    experiment: Annotated[str | None, typer.Option(metavar="NAME", help="One only.")] = None,
+    experiment: Annotated[str | None, typer.Option(metavar="NAME", help="Only this one.")] = None,
     format: Annotated[Literal["table", "json"], typer.Option(help="How to print.")] = "table",
     save: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the weights of MODEL's best rerun.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Those of this rerun.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The rerun whose weights are written.")] = None,
     artifact_dir: Annotated[
-        Path | None, typer.Option(help="Their folder, if not the one beside the store.")
+        Path | None, typer.Option(help="Folder of the weights, if not the one beside the store.")
     ] = None,
 ) -> None:
     """Print the best parameters and the results of all models, or of MODEL."""

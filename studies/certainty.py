@@ -65,7 +65,7 @@ def _may_be_best(values: Values, row: int, signs: NDArray[np.float32], significa
 
 
 def _signs(repeats: int) -> NDArray[np.float32]:
-    """Return rows of signs, those of the repeats as they are among them."""
+    """Return rows of signs for the repeats, a row that changes none of them included."""
     if repeats <= EXACT:
         numbers = np.arange(2**repeats)[:, None]
         return np.where(numbers >> np.arange(repeats) & 1, -1, 1).astype(np.float32)
@@ -77,9 +77,9 @@ def _signs(repeats: int) -> NDArray[np.float32]:
 def luck(values: Values, rank_by: str) -> Values:
     """Return by how much the scores of cells differ on other seeds: shape (cells, draws).
 
-    Seeds are drawn with replacement, the same for all cells, and so are equal cells equally lucky.
-    A median of few values takes few others when they are drawn again: its luck is that of the mean
-    without what lies far out, which is less by a known factor.
+    Seeds are drawn with replacement, the same for all cells, so that equal cells are equally lucky.
+    Redrawn medians of few values take few values themselves. So the luck of a median is that of the
+    mean of clipped values, times the ratio of the two standard errors for normal values.
     """
     repeats, factor = values.shape[1], 1.0
     if rank_by == "median":
@@ -172,7 +172,7 @@ def certainty(
     """Return how sure the winner of ranked cells is; None where no cell has a result.
 
     `sign` is -1 where less is better; `looks` as in `contenders`. Cells with fewer repeats than the
-    winner lost before: in a race, to those that got more, or they diverged.
+    winner have lost already: a race gave them up, or they diverged.
     """
     ranked = [cell for cell in cells if cell.state == "COMPLETE" and cell.values]
     if not ranked:

@@ -25,10 +25,10 @@ def load(
 ) -> Any:
     """Return what a model's best rerun has learned, or the rerun of a chosen seed.
 
-    The best is the first of those with the best objective. Of the paper's models, this
-    compares images: `load("MLP").compare(first, second)`. Of other experiments, these are the
-    arrays by name, or what `Training.network` makes of them where `define` is the
-    experiment or its file. Raises UsageError, in one sentence, where there are no such weights.
+    The best is the first of the reruns with the best objective. For the paper's models the result
+    compares images: `load("MLP").compare(first, second)`. For other experiments it is the arrays by
+    name, or what `Training.network` makes of these where `define` is the experiment or its file.
+    Raises UsageError, in one sentence, where there are no such weights.
     """
     folder = None if artifact_dir is None else Path(artifact_dir)
     stored = stored_weights(model, storage, experiment, seed, folder)

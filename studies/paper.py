@@ -119,9 +119,9 @@ class PairTraining(Training):
         self, parameters: Parameters, seeds: Sequence[int], data: "PooledDigits"
     ) -> list[Mapping[str, Any]]:
         """Train a network per seed; see `digitcmp.training.train`."""
-        from digitcmp.training import Hyperparameters, settle, train
+        from digitcmp.training import Hyperparameters, train, tune_process
 
-        settle()
+        tune_process()
         chosen: dict[str, Any] = {"alpha": None, **parameters}
         cell = Hyperparameters(**chosen)
         results = train(self.build, cell, data, seeds, self.epochs, self.auxiliary)
@@ -148,11 +148,11 @@ class PairTraining(Training):
         return self.spec.networks_at_once(int(parameters["batch_size"]))
 
     def cost(self, parameters: Parameters) -> float:
-        """Return what a training takes, which depends on its steps and so on its batch size."""
+        """Return how long a training takes, in any unit: it depends on the batch size."""
         return self.spec.cost(int(parameters["batch_size"]))
 
     def shortened(self) -> tuple[Training, float]:
-        """Return the same for one epoch."""
+        """Return this training with one epoch, and how many times as long the whole one takes."""
         return replace(self, epochs=1), self.epochs
 
     def settings(self, parameters: Parameters) -> Mapping[str, int | str | None]:
@@ -163,7 +163,7 @@ class PairTraining(Training):
     def recorded_as(self, model: str, parameters: Parameters) -> tuple[str, Parameters]:
         """Return the Siamese model for an Auxsiamese one at alpha 0: they are the same to the bit.
 
-        So is a control the Aux model at alpha 0. Without a weight decay there may as well be none.
+        A control is the Aux model at alpha 0. A weight decay of 0 is left out: it changes nothing.
         """
         shared = {k: v for k, v in parameters.items() if (k, v) != ("weight_decay", 0.0)}
         if self.spec.is_control:
@@ -177,7 +177,7 @@ class PairTraining(Training):
         self, model: str, parameters: Parameters, data_sha256: str | None
     ) -> Mapping[str, Any]:
         """Return what the first version of this program hashed, so that its trainings count."""
-        # The other loss, and none, are what older trainings had.
+        # Older trainings had the loss of `logits`, or none.
         is_new = self.settings(parameters)["auxiliary"] == "softmax"
         return {
             **{"alpha": None, **parameters, "epochs": self.epochs},
@@ -252,7 +252,7 @@ def variants_of(
     paper: ExperimentFunction = experiment,
     version: str | None = None,
 ) -> ExperimentFunction:
-    """Ask the paper's question of another architecture: plain, Siamese, Aux and Auxsiamese.
+    """Return the paper's experiment with another architecture: its four variants and their control.
 
     `architecture(pair)` returns a trunk and a head, any `nn.Module`s: for a pair, `(B, 2, 14, 14)`,
     two units that compare it, for one image, `(B, 1, 14, 14)`, ten that describe it. They are

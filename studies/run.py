@@ -40,7 +40,7 @@ def run(
     storage: Annotated[str, typer.Option(metavar="URL", help="The store.")] = DEFAULT_STORAGE,
     experiment: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Its name; by default with what differs in it."),
+        typer.Option(metavar="NAME", help="Name of the experiment; by default, what differs."),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -88,7 +88,7 @@ def run(
     ends = deadline(until, for_)
     if plan and ends is not None:
         raise UsageError("--plan runs nothing: leave out --until and --for")
-    # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
+    # Loading torch, Optuna and Dask takes seconds, so a mistyped name is reported before.
     from studies.search.edge_winners import edge_sentences
     from studies.search.service import Settings, run_models, show_plan
 
@@ -114,10 +114,10 @@ def run(
 
 
 class _Command(TyperCommand):
-    """Takes options without their numbers, where these stand for one."""
+    """A command with options that may be given without their number, such as `--extend`."""
 
     numbers: Mapping[str, int] = {}
-    """What such an option stands for, by its flag."""
+    """The number of such an option where none is given, by its flag."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the words of a command line."""
@@ -189,13 +189,13 @@ def _parameter(name: str, option: Option) -> inspect.Parameter:
 
 
 def models_of(names: Sequence[str], known: list[str]) -> list[str]:
-    """Return the models that names mean, once for all mentions, in order of mention.
+    """Return the models that names stand for, each once, in the order of first mention.
 
     Raises UsageError for a name that is not known.
     """
     for name in names:
         if name not in known and name != ALL:
-            # Who forgets to write --storage gives its URL as a name.
+            # People who forget to write --storage give its URL as a name.
             hint = did_you_mean(name, [*known, ALL])
             raise UsageError(f"no model is called {without_password(name)!r}: {hint}")
     chosen = (known if name == ALL else [name] for name in names)

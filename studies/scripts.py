@@ -58,7 +58,7 @@ def run_models(
     chosen = resolve(definition, options, experiment, grid)
     wanted = [names] if isinstance(names, str) else [*map(str, names)]
     models = models_of(wanted, list(chosen.models))
-    # Loading torch, Optuna and Dask takes seconds, so a mistyped name is told before.
+    # Loading torch, Optuna and Dask takes seconds, so a mistyped name is reported before.
     from studies.search import service
 
     folder = None if artifact_dir is None else Path(artifact_dir)

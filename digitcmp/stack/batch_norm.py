@@ -65,7 +65,7 @@ class BatchNorm:
         self.mean -= moved.repeat(self.sides)
 
     def _by_channel(self, maps: Tensor) -> Tensor:
-        """Maps as PyTorch wants them, where the channels of each side are channels of their own."""
+        """Return maps as PyTorch takes them, the channels of each side as channels of their own."""
         height, width, _, channels = maps.shape
         return maps.view(height, width, -1, self.sides * channels).permute(0, 3, 1, 2)
 
@@ -75,5 +75,5 @@ class BatchNorm:
 
 
 def _by_image(maps: Tensor, like: Tensor) -> Tensor:
-    """The inverse of `_by_channel`."""
+    """Return maps in the shape of `like`: the inverse of `_by_channel`."""
     return maps.permute(0, 2, 3, 1).view(like.shape)

@@ -19,8 +19,8 @@ class Weight(NamedTuple):
 class Layer(Protocol):
     """Turns a batch into another, and then the other's gradient into the batch's.
 
-    Either may overwrite what it is given, so a layer that is followed by one which does keeps its
-    inputs, not its outputs.
+    Both may overwrite their arguments, so a layer before one that does keeps its inputs for the
+    gradient, not its outputs.
     """
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:

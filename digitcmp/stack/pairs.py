@@ -1,4 +1,4 @@
-"""Pair sets for a stack: what its networks see, say and are told."""
+"""Pair sets for a stack: images, targets and logits, a pair set for each network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Logits(NamedTuple):
     """`(R, 2, B, 10)`, first images then second; None for plain models."""
 
     def narrow(self, start: int, length: int) -> "Logits":
-        """Those of some pairs."""
+        """Return the logits of `length` pairs, from number `start` on."""
         digits = None if self.digits is None else self.digits.narrow(2, start, length)
         return Logits(self.comparison.narrow(1, start, length), digits)
 
@@ -43,7 +43,7 @@ class StackedPairs:
     """One-hot."""
 
     def in_order(self, order: Tensor) -> Logits:
-        """The targets of each network in an order of its own, `(R, N)` indices."""
+        """Return the targets of each network in an order of its own, `(R, N)` indices."""
         comparison, digits = self.target
         assert digits is not None
         return Logits(
@@ -52,7 +52,7 @@ class StackedPairs:
         )
 
     def batches(self, size: int, order: Tensor | None = None) -> Iterator[Batch]:
-        """The pairs in batches, in the order of `in_order` if one is given.
+        """Yield the pairs in batches, in an `order` as `in_order` takes it, if one is given.
 
         The last batch may be smaller. Images are copied once, from where they are to where the
         first layer reads them.
@@ -72,14 +72,14 @@ class StackedPairs:
 
 
 def targets(sets: Sequence[PairSet]) -> Logits:
-    """What the networks should say of a pair set each, one-hot."""
+    """Return the one-hot targets of a pair set for each network."""
     comparison = one_hot(torch.stack([pairs.target for pairs in sets]), 2)
     digits = one_hot(torch.stack([pairs.digits for pairs in sets]), 10).transpose(1, 2)
     return Logits(comparison.float(), digits.float().contiguous())
 
 
 def concatenate(parts: Sequence[Logits]) -> Logits:
-    """The logits of several batches as those of one."""
+    """Return the logits of several batches as those of one batch."""
     digits = [part.digits for part in parts if part.digits is not None]
     comparison = torch.cat([part.comparison for part in parts], 1)
     return Logits(comparison, torch.cat(digits, 2) if digits else None)

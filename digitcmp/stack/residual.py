@@ -1,4 +1,4 @@
-"""The image layers of a ResNet, made of these, filtered convolutions and batch normalisation.
+"""The image layers of a ResNet: those below, with filtered convolutions and batch norms.
 
 Each is for one network and takes maps as `(H, W, B, C)`, where B counts all images of a batch. If
 the network sees both sides of a pair, the two images are neighbours.
@@ -37,7 +37,7 @@ class PixelConvolution:
 
 
 class Residual:
-    """What a chain finds, added to its inputs, then a ReLU.
+    """The outputs of a chain, added to its inputs, then a ReLU.
 
     So the chain has to begin with a layer that leaves its inputs as they are, and to end with one
     that leaves the gradient.
@@ -48,8 +48,8 @@ class Residual:
         self.activation = ReLU()
 
     def forward(self, inputs: Tensor, training: bool) -> Tensor:
-        found = self.chain.forward(inputs, training)
-        return self.activation.forward(found.add_(inputs), training)
+        outputs = self.chain.forward(inputs, training)
+        return self.activation.forward(outputs.add_(inputs), training)
 
     def backward(self, gradient: Tensor) -> Tensor:
         gradient = self.activation.backward(gradient)

@@ -90,7 +90,7 @@ def _parts(models: Sequence[nn.Module]) -> list[list[nn.Module]]:
 
 
 def _regrouped(batch: Tensor, groups: int) -> Tensor:
-    """The images or features of a batch in so many consecutive groups, `(groups, images, ...)`.
+    """Return the images or features of a batch in consecutive groups, `(groups, images, ...)`.
 
     Those of a network with two trunks are its first images, then its second ones.
     """

@@ -50,7 +50,7 @@ class Transforms(NamedTuple):
 
 
 def transforms(points: Sequence[float]) -> Transforms:
-    """Those of F(m, 3) at m + 1 points, and at infinity."""
+    """Return the matrices of F(m, 3) at m + 1 points, and at infinity."""
     count = len(points) + 1
     inputs, kernel = np.zeros((count, count)), np.zeros((count, 3))
     outputs = np.zeros((count - 2, count))
@@ -89,8 +89,8 @@ class Convolution:
         of_columns = _columns(self.output_transform.t(), gradient)
         of_products = of_columns[1].transpose(1, 2)
         of_kernel = torch.empty_like(self.kernel)
-        for met, of_column in zip(self.columns, of_kernel, strict=True):
-            torch.bmm(of_products, met, out=of_column)
+        for column, of_column in zip(self.columns, of_kernel, strict=True):
+            torch.bmm(of_products, column, out=of_column)
         of_weight = torch.mm(self.kernel_transform.t(), of_kernel.view(-1, len(self.weight)))
         self.weight_gradient.copy_(of_weight.t())
         of_transformed = _sum_of_products(of_columns, self.kernel.unbind()[::-1])
@@ -100,23 +100,24 @@ class Convolution:
 def _columns(transform: Tensor, maps: Tensor) -> Tensor:
     """Transform the rows of maps, `(14, 14, B, C)`, by a matrix `(rows, 14)`.
 
-    Returns what each column of a kernel meets, `(3, rows, 14 * B, C)`. The three overlap in memory,
-    where each row lies between columns of zeros that it shares with its neighbours.
+    Returns the inputs of each column of a kernel, `(3, rows, 14 * B, C)`. The three overlap in
+    memory, where each row lies between columns of zeros that it shares with its neighbours.
     """
     rows, step = len(transform), SIZE + 1
     images, channels = maps.shape[2:]
     padded = maps.new_empty(rows * step + 1, images, channels)
     padded[::step] = 0
-    one = images * channels
-    columns = padded.as_strided((3, rows, SIZE * images, channels), (one, step * one, channels, 1))
+    size = images * channels
+    strides = (size, step * size, channels, 1)
+    columns = padded.as_strided((3, rows, SIZE * images, channels), strides)
     torch.mm(transform, maps.flatten(1), out=columns[1].flatten(1))
     return columns
 
 
 def _sum_of_products(columns: Tensor, kernel: Sequence[Tensor]) -> Tensor:
-    """Add up what the columns of a kernel, `(rows, C, C)` each, make of what they meet.
+    """Return the sum over a kernel's columns of their products with `columns`.
 
-    Returns `(rows, 14 * B, C)`.
+    `kernel` are three matrices, `(rows, C, C)` each. Returns `(rows, 14 * B, C)`.
     """
     products = torch.bmm(columns[0], kernel[0])
     for column in (1, 2):
@@ -125,7 +126,7 @@ def _sum_of_products(columns: Tensor, kernel: Sequence[Tensor]) -> Tensor:
 
 
 def _transforms_of_maps() -> Transforms:
-    """Those of all rows of a map, in two tiles, and of a kernel's rows.
+    """Return the matrices that transform all rows of a map, in two tiles, and a kernel's rows.
 
     Inputs `(18, 14)`, as the rows of zeros above and below a map are left out; the kernel
     `(3 * 18, 9)`, column by column, once for each tile; outputs `(14, 18)`.

@@ -1,6 +1,6 @@
 """Training: the loss, the fast path on stacks, and autograd for all other networks."""
 
-from digitcmp.training.process import settle
+from digitcmp.training.process import tune_process
 from digitcmp.training.train import (
     Hyperparameters,
     TrainingResult,
@@ -8,4 +8,4 @@ from digitcmp.training.train import (
     train,
 )
 
-__all__ = ["Hyperparameters", "TrainingResult", "initial_network", "settle", "train"]
+__all__ = ["Hyperparameters", "TrainingResult", "initial_network", "train", "tune_process"]

@@ -5,7 +5,7 @@ import ctypes
 import torch
 
 
-def settle() -> None:
+def tune_process() -> None:
     """Let this process train without denormals, and keep the memory that it frees.
 
     Adam's moments of units that died decay into denormals, which take a hundred times longer.

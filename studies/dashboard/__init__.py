@@ -1,1 +1,1 @@
-"""The studies in a browser: optuna-dashboard, and the notes and figures that it shows."""
+"""The studies in a browser: an overview, optuna-dashboard, and its notes and figures."""

@@ -37,7 +37,8 @@ def dashboard(
         with server:
             print(f"Dashboard:  http://{HOST}:{server.server_port}", flush=True)
             if server.is_waiting:
-                print(f"There is no store at {place(parse(storage))} yet: it waits for one.")
+                where = place(parse(storage))
+                print(f"There is no store at {where} yet: the dashboard waits for it.")
             print("It is read-only. Ctrl-C ends it.", flush=True)
             server.serve_forever()
 
@@ -48,10 +49,10 @@ def make(storage: str, port: int, artifacts: Path) -> Server:
     Waits for the store where there is none yet. Raises `BadStoreURL`, `StoreError` where the store
     cannot be read, or none be made, and `UsageError` where the port cannot be had.
     """
-    # Loading Optuna takes a second, so wrong usage is told before.
+    # Loading Optuna takes a second, so wrong usage is reported before.
     from studies.dashboard.pages import Pages
 
-    # It prints a traceback for every question that makes no sense.
+    # Optuna-dashboard prints a traceback for every bad request.
     logging.getLogger("optuna_dashboard").setLevel(logging.CRITICAL)
     pages = Pages(storage, artifacts)
     is_waiting = pages.is_waiting()

@@ -40,8 +40,8 @@ def search_note(
 ) -> str:
     """Return the note of a search: what it does, how far it is, its best cell and a warning.
 
-    `cells` are those of the study, and of those of its stage that it goes on from; `best` is the
-    best of them. `trial` is a link to its trial, `start` a sentence on the parent study, both in
+    `cells` are those of the study and of the earlier studies of its stage; `best` is the best of
+    them. `trial` is a link to its trial, `start` a sentence on the parent study, both in
     Markdown; `certainty` is known of a complete search.
     """
     experiment = study.experiment
@@ -118,8 +118,8 @@ def rerun_note(study: GridStudy, results: Sequence[ModelResult], dead: int, star
     ]
     if dead:
         parts.append(
-            f"⚠ {_no_better(experiment, dead)}: the mean {experiment.objective} and its spread are "
-            "of those, too."
+            f"⚠ {_no_better(experiment, dead)}: the mean {experiment.objective} and its spread "
+            "include them."
         )
     if result is not None:
         published = _published(experiment, study.model)

@@ -37,8 +37,8 @@ Pictures = list[tuple[str, bytes]]
 logger = logging.getLogger(__name__)
 
 
-class Board:
-    """Keeps the notes and figures of studies current; its troubles are warnings.
+class StudyNotes:
+    """Keeps the notes and figures of studies current; what goes wrong is only a warning.
 
     Only the driver's thread may call it, and enters it as a context. Optuna-dashboard and
     matplotlib take seconds to load, so they come with the first note and the first figure.
@@ -88,7 +88,7 @@ class Board:
                     _write_note(study, self._complete_text(grid, study))
 
     def finish(self) -> None:
-        """Show all figures, on each page that compares models all models of the run."""
+        """Show all figures, after drawing those that compare models again, with all of the run."""
         self.show_drawn(wait=True)
         for grid, study in self._reruns:
             self._draw(grid, study)

@@ -31,7 +31,7 @@ def progress_text(stage: Stage) -> str:
 
 
 def winner_text(stage: Stage) -> tuple[str, str]:
-    """Return the values of a search's best cell that it has searched, and what is published."""
+    """Return the searched parameters of a search's best cell, and the published ones."""
     if stage.winner is None:
         return "", ""
     varied = set(_grid(stage))
@@ -103,7 +103,7 @@ def timings_text(result: ModelResult | None) -> str:
 
 
 def _certainty(stage: Stage) -> Certainty | None:
-    """Return what the last study of a stage knows: it knows the cells of all."""
+    """Return the certainty that a stage's last study keeps, of all cells of the stage."""
     return StudyAttributes("", "", stage.name, stage.attributes[-1]).certainty
 
 

@@ -89,7 +89,7 @@ class Pages:
         return "200 OK", overview_page(where, tables, driven)
 
     def command(self) -> str:
-        """Return a command that makes the store, but for its password."""
+        """Return a command that would make the store, without the password."""
         words = ["python", "-m", "studies.run", "MLP"]
         if self._url != DEFAULT_STORAGE:
             words += ["--storage", without_secrets(self._url)]
@@ -124,7 +124,7 @@ class Pages:
 
 
 def _unavailable(path: str, reason: str, start_response: StartResponse) -> Iterable[bytes]:
-    """Send people to the page that says so, and programs a reason."""
+    """Redirect people to the overview, which shows the reason; answer programs with the reason."""
     if path.startswith("/dashboard"):
         start_response("302 Found", [("Location", "/"), ("Content-Length", "0")])
         return [b""]

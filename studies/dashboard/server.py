@@ -37,8 +37,8 @@ def only_reads_from_here(pages: WSGIApplication) -> WSGIApplication:
                 headers.append(("Content-Security-Policy", "sandbox"))
             return start_response(status, headers, *error)
 
-        # A site can give its own name the address of this machine, to read what is here: its name
-        # is then the Host. Several Hosts come joined by commas.
+        # Against DNS rebinding: a site can point its own name at this machine, to read what is
+        # here, and that name is then the Host. Several Hosts come joined by commas.
         if not _LOOPBACK.fullmatch(environ.get("HTTP_HOST", "")):
             return refuse("this dashboard is for this machine only: open it at localhost")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -55,10 +55,10 @@ class Server(ThreadingMixIn, WSGIServer):
     is_waiting = False
     """Whether there was no store yet when it began to listen."""
     close_store: Callable[[], None] | None = None
-    """Called as it is closed."""
+    """Called when the server is closed."""
 
     def server_close(self) -> None:
-        """Stop to listen, and close the store."""
+        """Stop listening, and close the store."""
         super().server_close()
         if self.close_store is not None:
             self.close_store()
@@ -73,7 +73,7 @@ class Requests(WSGIRequestHandler):
     timeout = PATIENCE
 
     def setup(self) -> None:
-        """Give a client so long for the whole head, however it spreads the bytes."""
+        """Start the time that a client has to send the whole head, however slowly."""
         super().setup()
         self._late = Timer(self.timeout, self._hang_up)
         self._late.daemon = True

@@ -9,15 +9,15 @@ from storage.queries import Certainty, StudyAttributes, ranked_cells
 from studies.display.columns import aligned
 
 MOST = 40
-"""Searches without a record of their certainty, of which it is computed: that takes a while."""
+"""The most searches whose certainty is computed where none is kept: that takes a while."""
 
 MANY = 10_000
-"""Repeats beyond which nobody asks how many."""
+"""Larger numbers of repeats are shown as `> 10000`."""
 
 LEGEND = (
     "Contenders are the cells that cannot be told from a search's winner (95%, all cells at once), "
-    "itself among them. On new seeds it wins again with that probability, and about so many "
-    "repeats would settle it against the runner-up (power 80%)."
+    "the winner among them. Wins again: how probably the winner wins on new seeds. To settle: "
+    "about how many repeats would tell the winner from the runner-up (power 80%)."
 )
 
 
@@ -26,7 +26,7 @@ def known_certainty(
 ) -> dict[tuple[str, str], dict[str, Certainty]]:
     """Return how sure the winners of complete searches are, by experiment and model, then stage.
 
-    Older versions have kept nothing: it is computed, but of too many such searches of none.
+    Where older versions kept none, it is computed, unless more than `MOST` searches lack it.
     """
     certainty: dict[tuple[str, str], dict[str, Certainty]] = defaultdict(dict)
     lacking = sum(study.certainty is None for study in searches)
@@ -46,7 +46,7 @@ def known_certainty(
 
 
 def sureness_lines(known: Mapping[str, Certainty], width: int | None = None) -> Iterator[str]:
-    """Yield aligned lines on some searches by name, a header first, in tables no wider."""
+    """Yield the lines of a table of searches by name, header first, split to fit into `width`."""
     columns = [
         ("contenders", [str(len(certainty.contenders)) for certainty in known.values()]),
         ("wins again", [share_text(certainty) for certainty in known.values()]),

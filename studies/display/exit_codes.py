@@ -55,7 +55,7 @@ def interruptible() -> Iterator[None]:
         if not issubclass(kind, KeyboardInterrupt):
             hook(what)
             return
-        # It came in a callback of the garbage collector, of which Python drops all that is raised.
+        # The signal came in a callback of the garbage collector, where Python drops exceptions.
         signal.signal(signal.SIGALRM, lambda *_: _raise(kind))
         signal.setitimer(signal.ITIMER_REAL, 0.01)
 

@@ -1,4 +1,4 @@
-"""The live view of a run in a terminal: running studies, time and models left, in what room is."""
+"""The live view of a run in a terminal: running studies, time left and models left."""
 
 import time
 from collections import deque
@@ -35,7 +35,7 @@ class LiveView(Live):
         super().__init__(console=console, get_renderable=lambda: Group(*self._lines))
 
     def refresh(self) -> None:
-        """Draw the run as it is, in the room that the terminal has by now, if that is news."""
+        """Draw the run as it is now, at the terminal's present size, if anything has changed."""
         with self._lock:
             width, height = self.console.size
             lines = list(view(self._run, width - 1, height - 1))
@@ -79,7 +79,7 @@ class LiveView(Live):
 
 
 def view(run: RunProgress, width: int, height: int) -> Iterator[Text]:
-    """Yield lines on a run, at most so many and so wide: what matters most comes first into it."""
+    """Yield the most important lines on a run that fit into `width` columns and `height` lines."""
     below = [line for line in (_last(run, width), *_outlook(run, width)) if line]
     below = below[max(0, len(below) + 1 - height) :]
     room = height - len(below)
@@ -99,7 +99,7 @@ def _bars(studies: Sequence[StudyProgress], width: int, room: int) -> Iterator[T
     counts = [f"{study.done}/{study.total}" for study in studies]
     of_count = max(map(len, counts))
     short = max(len(study.short_result()) for study in studies)
-    # By what may come, so that lines stay as they are when it comes.
+    # By the widest result that may come, so that lines do not move when it comes.
     of_result = max(max(study.most_columns, len(study.result())) for study in studies)
     most_of_name = max(MOST_BAR, width - of_count - short - LEAST_BAR - 3)
     of_name = min(max(len(study.name) for study in studies), most_of_name)
@@ -136,10 +136,10 @@ def _last(run: RunProgress, width: int) -> str:
 
 
 def _outlook(run: RunProgress, width: int) -> Iterator[str]:
-    """Yield the time that went and that is left, and the models that are left."""
+    """Yield the time elapsed and left, and the models left."""
     elapsed = f"{duration(run.times.elapsed)} elapsed"
     outlook = run.times.outlook(time.time())
-    # Who knows the end can do without what is left.
+    # Where the end is shown, the time left can be left out.
     texts = [", ".join([elapsed, *outlook]), f"{elapsed}, {outlook[-1]}", outlook[-1]]
     yield fitting(texts, width)
     models = run.models()

@@ -43,7 +43,7 @@ class Progress:
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self._live is None:
             return
-        # How far a run was that did not end well stays on the screen.
+        # The progress of a run that did not end well stays on the screen.
         self._live.transient = error is None and not self._run.running
         self._live.stop()
         if self._live.transient:
@@ -69,24 +69,24 @@ class Progress:
         self._run.studies[study.study_name] = begun
         self._end(begun)
 
-    def asked(self, trial: "RunningTrial") -> None:
+    def begin_cell(self, trial: "RunningTrial") -> None:
         """Take up a cell; some of its trainings may be recorded already."""
         study = self._run.studies[trial.study.study_name]
         study.has_moved = True
         study.done += len(trial.runs)
 
-    def waits(self, reason: str | None) -> None:
+    def show_waiting(self, reason: str | None) -> None:
         """Print what a run waits for, in a sentence: once each time; None where it need not."""
         if reason is not None and reason != self._waits:
             self._print(reason)
         self._waits = reason
 
-    def refuses(self, workers: Mapping[str, str]) -> None:
+    def show_refused(self, workers: Mapping[str, str]) -> None:
         """Print which workers of a cluster do not train, with the reason: once for each reason."""
         for address, reason in workers.items():
             if reason not in self._refused:
                 self._refused.add(reason)
-                self._print(f"Worker {address}, as any like it, does not train: {reason}.")
+                self._print(f"Worker {address}, and any like it, does not train: {reason}.")
 
     def trained(
         self, trial: "RunningTrial", trainings: int, seconds_each: float | None = None
@@ -102,7 +102,7 @@ class Progress:
         if seconds_each is not None:
             study.seconds_each[trial.trial.number] = seconds_each
 
-    def told(self, trial: "RunningTrial") -> None:
+    def finish_cell(self, trial: "RunningTrial") -> None:
         """Finish a cell."""
         study = self._run.studies[trial.study.study_name]
         study.cells_left -= 1

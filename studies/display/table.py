@@ -140,7 +140,7 @@ def require_begun(
 def require_known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
     """Raise UsageError for a name that a store does not know."""
     for name in set(names).difference(known):
-        # Who forgets to write --storage gives its URL as a name.
+        # People who forget to write --storage give its URL as a name.
         hint = did_you_mean(name, known) or "this store has no studies yet"
         raise UsageError(f"no {kind} is called {without_password(name)!r}: {hint}")
 

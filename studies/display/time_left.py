@@ -26,7 +26,7 @@ class TimeLeft:
         self._last_trained: float | None = None
 
     def begin(self, study_name: str, seconds: float | None) -> None:
-        """Start a study; `seconds` are expected of it by now, None: what was expected at first."""
+        """Start a study; `seconds` replace what was expected of it at first, unless None."""
         if seconds is not None or study_name not in self._left:
             self._left[study_name] = seconds
         if self._last_trained is None:
@@ -46,11 +46,11 @@ class TimeLeft:
             self._elapsed += now - self._last_trained
         self._last_trained = now
         if missing <= 0:
-            # What was expected too much of it is not left.
+            # Nothing is left of the study, even if it was quicker than expected.
             self._left[study_name] = 0.0
 
     def drop(self, study_name: str, trainings: int, seconds_each: float) -> None:
-        """Expect no more of trainings that nobody will do."""
+        """Take trainings that are done, or will not be done, off the time that is left."""
         left = self._left.get(study_name)
         if left is not None:
             self._left[study_name] = max(0.0, left - trainings * seconds_each)

@@ -97,7 +97,9 @@ def timing_remarks(results: Sequence[ModelResult]) -> list[str]:
         )
     if unknown:
         names = listed(list(dict.fromkeys(result.model for result in unknown)))
-        sentences.append(f"Not known whether other programs disturbed them: timings of {names}.")
+        sentences.append(
+            f"It is not known whether other programs disturbed the timings of {names}."
+        )
     return sentences
 
 
@@ -156,5 +158,5 @@ def edges(grid: Mapping[str, Sequence[Value]], parameters: Mapping[str, Value]) 
         if value == max(numbers):
             yield f"{name} {value_text(value)} is the largest"
         # Nothing lies beyond zero.
-        elif value == min(numbers) > 0:
+        elif value == min(numbers) != 0:
             yield f"{name} {value_text(value)} is the smallest"

@@ -92,7 +92,7 @@ class Experiment:
     settings: Mapping[str, Value] = field(default_factory=dict)
     """What else is part of the protocol, such as a number of epochs."""
     without: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The parameters that a model lacks. Its stages lack them too, and those left empty."""
+    """The parameters that a model lacks, and so do its stages; stages left empty are left out."""
     published: Mapping[str, Published] = field(default_factory=dict)
     published_with: Mapping[str, Value] = field(default_factory=dict)
     """The settings that the published results hold for: with others, ours do not stand beside
@@ -105,7 +105,7 @@ class Experiment:
     guessing: float | None = None
     """The objective of a training that learned nothing is no better than this."""
     deadline: float | None = None
-    """Seconds after which a training is ended as one that hangs; see `studies.search.plan`."""
+    """Seconds after which a training is ended as one that hangs; see `studies.search.durations`."""
     older: Mapping[str, Any] = field(default_factory=dict)
     """Settings that older studies did not store, with what they were trained with."""
 
@@ -187,13 +187,13 @@ class Experiment:
         return training
 
     def with_stage(self, stage: Stage) -> "Experiment":
-        """Return the experiment with one stage more before the reruns, which names it, too."""
+        """Return the experiment with one more stage before the reruns, added to its name."""
         return replace(self, name=f"{self.name}+{stage.name}", stages=(*self.stages, stage))
 
     def with_grid(
         self, parameter: str, values: Sequence[Any], name: str | None = None
     ) -> "Experiment":
-        """Return the experiment with other values of a parameter, which name it where None does."""
+        """Return the experiment with other values of a parameter; without a `name` they name it."""
         places = [place for place, stage in enumerate(self.stages) if parameter in stage.grid]
         if not places:
             hint = did_you_mean(parameter, self.parameters)

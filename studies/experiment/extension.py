@@ -23,17 +23,21 @@ Axes = Mapping[str, Sequence[Value]]
 """The numbers that were tried of each parameter that is searched, the least first."""
 
 
-def further_study(studies: Sequence[GridStudy], cells: Sequence[RankedCell]) -> GridStudy | None:
+def further_study(
+    studies: Sequence[GridStudy], cells: Sequence[RankedCell], most: int
+) -> GridStudy | None:
     """Return the study that goes on beyond those of a stage; None where nothing is to be tried.
 
-    `cells` are those of all its studies, the winner first. A study goes on where the cell beside
+    `cells` are those of all its studies, the winner first; at most `most` studies go on beyond the
+    grid. A study goes on where the cell beside
     the winner along some parameter has not been tried, on the grid or beyond it. It tries that
     value with the winner's other values, with their neighbours, and with those of every cell that
     shares the winner's value of the parameter and is not clearly worse than the winner.
     """
     first, winner = studies[0], cells[0]
-    number = len(studies)
-    if number > first.experiment.extend:
+    # Studies that settle a winner do not go beyond.
+    number = sum(study.repeats is None for study in studies)
+    if number > most:
         return None
     known = [cell.parameters for study in studies for cell in study.cells()]
     tried, axes = {_key(parameters) for parameters in known}, _axes(first, known)
@@ -82,10 +86,7 @@ def is_clearly_worse(cell: RankedCell, winner: RankedCell, sign: int) -> bool:
 
 
 def open_axes(study: GridStudy, cells: Sequence[Parameters], winner: Parameters) -> Axes:
-    """Return the numbers of a stage's grid and its cells, of parameters that can go on beyond.
-
-    That is beyond the value of the winner.
-    """
+    """Return the numbers that were tried of each parameter that can go on beyond the winner's."""
     axes = _axes(study, cells)
     return {
         name: values

@@ -20,7 +20,7 @@ SEARCH_ONLY = ("repeats", "select_on", "rank_by", "racing", "extend", "settle", 
 """Options that mean nothing where nothing is searched."""
 
 BARE = {"extend": 4}
-"""What options stand for that may be given without a number."""
+"""The numbers of options that may be given without one."""
 
 
 class Option(NamedTuple):
@@ -115,7 +115,7 @@ class ExperimentFunction:
         return resolve(self, options)
 
     def make(self, options: Mapping[str, Any], is_named: bool) -> Experiment:
-        """Return the experiment of the function's own options, which name it or not, and changed.
+        """Return the function's experiment, with all changes; `is_named`: options name it.
 
         Raises UsageError, also where the function fails.
         """

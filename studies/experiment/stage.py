@@ -91,7 +91,7 @@ def grid_values(
 
 
 def check_beyond(stage: Stage) -> None:
-    """Raise UsageError where what goes on is no parameter of a stage, or is not said as it is."""
+    """Raise UsageError where `beyond` names no parameter of the stage, or has another value."""
     if not isinstance(stage.beyond, Mapping):
         raise UsageError(
             f"beyond in stage {stage.name} is {stage.beyond!r}: give a mapping from parameters, "

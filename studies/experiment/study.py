@@ -73,13 +73,13 @@ class GridStudy:
 
     @property
     def number(self) -> str:
-        """The number of a training that ranks its cell."""
+        """The name of the number that ranks a cell: the objective, on test or validation data."""
         objective = self.experiment.objective
         return objective if self.pairs == "test" else f"validation_{objective}"
 
     @property
     def metric(self) -> str:
-        """The name of what its trials are told."""
+        """The name of the value that its trials end with."""
         measured = f"{self.pairs} {self.experiment.objective}"
         rank_by = "mean" if self.is_rerun else self.experiment.rank_by
         return measured if rank_by == "mean" else f"{rank_by.replace('-', ' ')} of {measured}"
@@ -118,7 +118,7 @@ class GridStudy:
         return names[names.index(self.stage) + 1 :]
 
     def __len__(self) -> int:
-        """The number of cells."""
+        """Return the number of cells."""
         if self.only is not None:
             return len(self.only)
         return math.prod(len(values) for values in self.grid.values())
@@ -155,9 +155,9 @@ class GridStudy:
         reason: str,
         repeats: int | None = None,
     ) -> "GridStudy":
-        """Return a further study of this one's stage, over these cells; `ending` is of its name.
+        """Return a further study of the same stage, over these cells; `ending` ends its name.
 
-        It is number `number` of the stage, and goes on from the winner of those before it.
+        It is number `number` of the stage, and goes on from the winner of the studies before it.
         """
         values = {name: {cell[name] for cell in cells} for name in self.grid}
         # Known values in their order, then others by size.
@@ -186,7 +186,7 @@ class GridStudy:
         )
 
     def recorded_as(self, parameters: Parameters) -> tuple[str, Parameters]:
-        """Return what a worker trains for a cell: reruns their own, searches what they share."""
+        """Return the model and parameters that a worker trains for a cell, shared in searches."""
         if self.is_rerun:
             return self.model, parameters
         return self.experiment.training(self.model).recorded_as(self.model, parameters)

@@ -19,7 +19,7 @@ MOST_NUMBERS = 100
 """Numbers of a training: a store has a column for each name."""
 
 WEIGHTS = "weights"
-"""What a training calls what it learned: arrays by name, or a function that returns them."""
+"""The key under which a training returns what it learned."""
 
 TIMES = ("train_seconds", "cpu_seconds")
 """Numbers that a worker measures where a training does not."""
@@ -44,13 +44,13 @@ class Training:
         """Return what each seed's training gave: its numbers, `validation`, `loss_curve`.
 
         `train_seconds` and `cpu_seconds` may be among them; else a worker's clock counts.
-        `weights` may be, too: arrays by name, or a function that returns them, which is called
-        where they are kept, which is in reruns, after the time is taken.
+        `weights` may be, too: arrays by name, or a function that returns them. It is called for
+        reruns alone, after the time is taken.
         """
         raise NotImplementedError
 
     def network(self, parameters: Parameters, weights: Mapping[str, Any]) -> Any:
-        """Return what `studies.load` gives people of a rerun's weights: by default these."""
+        """Return what `studies.load` returns for a rerun's weights: by default the weights."""
         return weights
 
     def check(self, grid: Mapping[str, Sequence[Value]]) -> None:
@@ -61,13 +61,13 @@ class Training:
         return 1
 
     def cost(self, parameters: Parameters) -> float:
-        """Return the time that a training takes, in any unit: what longer ones are told by."""
+        """Return how long a training takes, in any unit, to compare it with others of its model."""
         return 1.0
 
     def shortened(self) -> tuple["Training", float] | None:
         """Return a training that is short enough to be measured before a run, None for none.
 
-        The number says how many times as long as its `train_seconds` those of this one are.
+        The number is by how much to multiply its `train_seconds` to get those of this training.
         """
         return None
 
@@ -78,7 +78,7 @@ class Training:
     def recorded_as(self, model: str, parameters: Parameters) -> tuple[str, Parameters]:
         """Return the model and the parameters under which a search records a training.
 
-        Others than its own where these are known to give the same to the bit.
+        They may be those of another model that is known to give the same, to the bit.
         """
         return model, parameters
 
@@ -120,7 +120,7 @@ class FunctionTraining(Training):
     def identity(
         self, model: str, parameters: Parameters, data_sha256: str | None
     ) -> Mapping[str, Any]:
-        """Return the settings and the objective beside all else, which a `version` hides."""
+        """Return the settings and the objective as well, which a `version` does not stand for."""
         more = {"settings": dict(self.fixed), "objective": self.objective}
         return {**super().identity(model, parameters, data_sha256), **more}
 
@@ -198,7 +198,7 @@ def checked(result: object, objective: str, needs_validation: bool = False) -> d
 
 
 def is_weights(name: object, value: object) -> bool:
-    """Return whether this is what a training learned; a number of that name is one like others."""
+    """Return whether a returned value holds weights; a number called `weights` is just a number."""
     return name == WEIGHTS and (isinstance(value, Mapping) or callable(value))
 
 

@@ -15,15 +15,15 @@ from studies.figures.search import AS_GOOD, FRAME, Search, is_done
 from studies.figures.style import FAINT, OURS, canvas, legend_below, log_axis
 
 ASIDE = 0.015
-"""How far a published value is drawn from its place, where one of ours stands; of the axis."""
+"""How far beside our value a published one is drawn, as a share of the axis."""
 
 CROWDED = 0.05
-"""Numbers that lie closer are drawn at equal distances instead; of the axis."""
+"""Share of the axis below which numbers lie too close, and are drawn at equal distances."""
 
 TICKS = 15
 
 PANELS = 4
-"""Beside each other."""
+"""Panels in a row."""
 
 
 def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell | None) -> Figure:
@@ -121,20 +121,24 @@ def loss_curves(model: str, curves: Sequence[tuple[float, ...]]) -> Figure:
 def loss_panels(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
     """Draw the training loss of each rerun by epoch, a panel for each model.
 
+    Models may have other losses, so each panel has its own scale.
+
     Source: Fig. 2c, which shows one model.
     """
     rows = math.ceil(len(curves) / PANELS)
-    figure = Figure(figsize=(2.4 * PANELS, 0.4 + 1.9 * rows), layout="constrained")
-    panels = figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat
-    is_positive = all(loss > 0 for group in curves.values() for curve in group for loss in curve)
+    figure = Figure(figsize=(2.6 * PANELS, 0.4 + 1.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, PANELS, sharex=True, squeeze=False).flat
     for axes, (model, of_model) in zip(panels, curves.items(), strict=False):
         for losses in of_model:
             axes.plot(range(1, len(losses) + 1), losses, color=f"{OURS}80", linewidth=0.8)
         axes.set_title(model, loc="left", fontsize=10)
         axes.grid(axis="y", color=FAINT)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if is_positive:
-            log_axis(axes, (1, 2, 5), "y")
+        all_losses = [loss for losses in of_model for loss in losses if math.isfinite(loss)]
+        if all_losses and min(all_losses) > 0:
+            # Plain numbers at powers of ten alone, where these are many.
+            many = max(all_losses) > 100 * min(all_losses)
+            log_axis(axes, (1,) if many else (1, 2, 3, 5), "y")
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     for place, axes in enumerate(figure.axes):

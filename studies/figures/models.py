@@ -16,6 +16,7 @@ from studies.display.words import listed, plus_minus
 from studies.figures.style import (
     COLOURS,
     FAINT,
+    HEIGHT,
     MARKERS,
     OURS,
     canvas,
@@ -88,7 +89,7 @@ def seconds_dots(models: Sequence[DrawnModel]) -> Figure:
     figure = _dots(title, models, [model.seconds for model in models], names, 1)
     known = [second for model in models for second in model.seconds]
     known += [model.published["seconds"] for model in models if model.published.get("seconds")]
-    # From 1 s to 100 s.
+    # They range from 1 s to 100 s.
     log_seconds(figure.axes[0], known)
     figure.axes[0].set_xlabel("seconds per training (wall time, log scale)")
     return figure
@@ -150,8 +151,11 @@ def objective_against_seconds(models: Sequence[DrawnModel]) -> Figure:
     """
     models = [model for model in models if model.result.mean_seconds]
     objective = models[0].result.objective
-    figure, axes = canvas(f"Test {objective} against training time, mean ± sd", width=8.4)
     looks, legend = _looks(models)
+    columns = 2 if any(model.factors for model in models) else 3
+    rows = math.ceil(len(legend) / columns)
+    title = f"Test {objective} against training time, mean ± sd"
+    figure, axes = canvas(title, height=HEIGHT + 0.2 * rows)
     for model in models:
         colour, marker = looks[model.result.model]
         axes.errorbar(
@@ -164,7 +168,7 @@ def objective_against_seconds(models: Sequence[DrawnModel]) -> Figure:
     axes.set_xlabel("seconds per training (wall time, all cores)")
     axes.set_ylabel(f"test {objective}")
     axes.grid(color=FAINT)
-    figure.legend(handles=legend, loc="outside right center", frameon=False)
+    legend_below(figure, columns, handles=legend)
     return figure
 
 

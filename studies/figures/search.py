@@ -174,8 +174,8 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
 def scale(is_minimized: bool, cells: Iterable[GridCell]) -> tuple[float, float]:
     """Return the least and the most that the colours of a heat map tell apart.
 
-    One dead network would take the whole range: cells that have one are left out where others are
-    left, as far as they are worse.
+    One dead network would take the whole range: the worse end is that of the cells without one,
+    where there are any.
     """
     done = [cell for cell in cells if is_done(cell)]
     every = [cell.mean or 0.0 for cell in done] or [0.0]

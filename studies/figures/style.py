@@ -79,7 +79,7 @@ def legend_below(figure: Figure, columns: int = 2, **options: Any) -> None:
 Format = Literal["png", "pdf", "svg"]
 
 _UNDATED = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-"""What a file of a format is told to leave out."""
+"""Metadata that would differ from file to file, and are left out."""
 
 
 def png(figure: Figure) -> bytes:

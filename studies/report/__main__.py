@@ -21,7 +21,8 @@ def report(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Only this one; of several the first that has a model complete stands for it.",
+            help="Only this experiment; given several times, the first experiment that has a "
+            "model complete stands for the model.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the report.")] = Path(
@@ -41,7 +42,7 @@ def report(
     """
     with exit_codes():
         engine = open_reader(storage)
-        # Loading scipy and matplotlib takes a second, so a mistyped path is told before.
+        # Loading scipy and matplotlib takes a second, so a mistyped path is reported before.
         from studies.report.choice import asked_for, headline, incomplete, model_runs
         from studies.report.compose import compose
         from studies.report.page import without_marks, write_files

@@ -17,10 +17,10 @@ DATA = "data_sha256"
 
 
 def model_runs(engine: Engine) -> list[ModelRun]:
-    """Return all that a store holds, by experiment, models in their order.
+    """Return the runs of all models in a store, by experiment, models in their order.
 
-    First come experiments that choose their winners as usual, among these those whose names say
-    that they differ least from another, then those that were begun first. Raises `StoreError`.
+    Experiments that choose their winners as usual come first, of these the ones with the fewest
+    changes in their names, of these the first begun. Raises `StoreError`.
     """
     studies: dict[tuple[str, str], dict[str, StudyAttributes]] = defaultdict(dict)
     cells: dict[tuple[str, str], dict[str, list[RankedCell]]] = defaultdict(dict)
@@ -98,7 +98,7 @@ def differences(run: ModelRun, other: ModelRun) -> list[str]:
 
 
 def trained_otherwise(run: ModelRun, other: ModelRun) -> list[str]:
-    """Return the fields that keep trainings from one table: of data, settings and objective."""
+    """Return the fields by which trainings differ so that they cannot share a table."""
     definitions = {run.attribute("definition"), other.attribute("definition")} - {None}
     return ["definition"] * (len(definitions) > 1) + [
         name

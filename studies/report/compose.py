@@ -16,7 +16,7 @@ from studies.report.page import Pictures, html_page
 from studies.report.replication import replication_section
 from studies.report.runs import ModelRun
 from studies.report.searches import searches_section
-from studies.report.settings import settings_section, times_at_one_value
+from studies.report.settings import effects_on_other_grids, settings_section
 from studies.report.trainings import csv_of, provenance_section
 
 MORE = Markdown(
@@ -29,14 +29,15 @@ def compose(
     runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun], figures: Format = "png",
     has_latex: bool = False,
 ) -> tuple[list[str], dict[str, bytes]]:  # fmt: skip
-    """Report on `runs`, of which `chosen` has the one of each model that stands in the tables.
+    """Return the findings of the report on `runs`, and its files by name.
 
-    Return the findings, and the files by name, the figures also as `figures` says. A section yields
-    paragraphs, its title first.
+    `chosen` has the run of each model that is shown in the tables; `figures` is a further format of
+    the figures. A section yields paragraphs, its title first.
     """
     names = treatments(chosen)
     effects, pairs = Effects.of(chosen), Pairs.of(comparisons(chosen), "objective")
-    sentences = list(findings(chosen, effects, pairs, runs))
+    on_other_grids = list(effects_on_other_grids(runs))
+    sentences = list(findings(chosen, effects, pairs, runs, on_other_grids))
     objective = next(iter(chosen.values())).objective
     if names:
         title = f"What {listed(names)} {'does' if len(names) == 1 else 'do'}"
@@ -50,7 +51,11 @@ def compose(
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
         *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
-        *times_at_one_value(runs),
+        *(
+            part
+            for where, elsewhere in on_other_grids
+            for part in (f"The same {where}:", elsewhere.table("seconds"))
+        ),
         *replication_section(runs, chosen),
     ]
     details = [

@@ -45,7 +45,7 @@ class Contrast:
     def by_seed(self, measure: Measure) -> dict[int, float]:
         """Return the weighted sum of each seed that all models have; of logarithms for ratios."""
         if measure == "seconds" and len({clock for run in self.runs for clock in run.clocks}) > 1:
-            # Times of different processors tell of these.
+            # Times on different processors compare the processors, not the models.
             return {}
         values = [_by_seed(run, measure) for run in self.runs]
         seeds = sorted(set.intersection(*map(set, values)))
@@ -63,7 +63,7 @@ class Contrast:
 
     @property
     def margin(self) -> float | None:
-        """Differences below it are none; None for an objective that is no fraction."""
+        """Models that differ by less are equal; None for an objective that is no fraction."""
         return MARGIN if all(run.is_fraction for run in self.runs) else None
 
 
@@ -131,7 +131,7 @@ class Pairs:
         return cls(contrasts, estimated(contrasts, measure), p_values)
 
     def text(self, first: str, second: str) -> str:
-        """Return what a model is before another: `+0.031*`, `-0.002=`; empty where not known."""
+        """Return the difference of two models, with marks: `+0.031*`; empty where not known."""
         known = zip(self.contrasts, self.estimates, self.p_values, strict=True)
         for contrast, estimate, p in known:
             names = contrast.runs[0].model, contrast.runs[1].model

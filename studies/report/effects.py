@@ -31,9 +31,9 @@ def treatments(runs: Mapping[str, ModelRun]) -> list[str]:
 
 
 def weights(names: Sequence[str], forms: Sequence[Form]) -> dict[str, dict[Form, float]]:
-    """Return what can be asked of models of some forms, as weights of their means, by name.
+    """Return the effects that models of some forms show, each as weights of their means, by name.
 
-    That is each treatment alone, beside each of the others that it is found with; two treatments
+    These are each treatment alone, beside each of the others that it is found with; two treatments
     at once; and their interaction: what both give beyond the sum of what each gives alone.
     """
     steps = {
@@ -59,7 +59,8 @@ def weights(names: Sequence[str], forms: Sequence[Form]) -> dict[str, dict[Form,
 def _beside(asked: Form, base: Form, names: Sequence[str], forms: Sequence[Form]) -> str:
     """Return which other treatments models have or lack meanwhile: `, with dropout`.
 
-    Those are named that models may have or not, both of the forms with what is asked and of others.
+    A treatment is named where some models have it and some do not, both among the forms with what
+    is `asked` and among the others.
     """
     having, lacking = ([f for f in forms if (asked <= f) == has] for has in (True, False))
     return "".join(

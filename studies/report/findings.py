@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from studies.display.words import fixed, listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
+from studies.report.convergence import loss_curves_of
 from studies.report.effects import INTERACTION, POOLED, Effects
+from studies.report.optimism import missed_parameters
 from studies.report.published import agreement
 from studies.report.replication import replication
 from studies.report.runs import ModelRun
@@ -13,11 +15,13 @@ from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate
 
 
 def findings(
-    runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs, known: Sequence[ModelRun]
-) -> Iterator[str]:
+    runs: Mapping[str, ModelRun], effects: Effects, pairs: Pairs, known: Sequence[ModelRun],
+    on_other_grids: Sequence[tuple[str, Effects]] = (),
+) -> Iterator[str]:  # fmt: skip
     """Yield what the data show: if what is published holds, what the factors do, which model wins.
 
-    `runs` are one for each model, `known` are those of all experiments.
+    `runs` are one for each model, `known` are those of all experiments; `on_other_grids` are the
+    effects where all models have the same value of a parameter, with where that is in words.
     """
     measured = f"test {next(iter(runs.values())).objective}"
     margin = MARGIN if all(run.is_fraction for run in runs.values()) else None
@@ -25,8 +29,10 @@ def findings(
     for way, models, gain in other_trainings(known):
         over = f" on average over {listed(models)}" if len(models) > 1 else f" in {models[0]}"
         yield f"**{way[0].upper()}{way[1:]}**: {_change(gain, measured, margin)} ({gain}{over})."
-    yield from _effects(effects, measured, margin)
+    yield from _effects(effects, measured, margin, on_other_grids)
     yield from _best(runs, pairs, measured)
+    yield from missed_parameters(known, runs)
+    yield from _same_trainings(runs)
     yield from _claims(runs)
     yield from agreement(runs)
     restless = [run.model for run in runs.values() if run.is_restless]
@@ -37,9 +43,14 @@ def findings(
         )
 
 
-def _effects(effects: Effects, measured: str, margin: float | None) -> Iterator[str]:
+def _effects(
+    effects: Effects, measured: str, margin: float | None,
+    on_other_grids: Sequence[tuple[str, Effects]],
+) -> Iterator[str]:  # fmt: skip
     """Yield a sentence on each effect: what it does over all groups, and its size in each."""
-    known, times = effects.estimates("objective"), effects.estimates("seconds")
+    known = effects.estimates("objective")
+    ways = [*on_other_grids, ("each at its own parameters", effects)]
+    times = [(way, of_way.groups[-1], of_way.estimates("seconds")) for way, of_way in ways]
     for name in effects.contrasts:
         sizes = {group: known[name, group] for group in effects.groups if (name, group) in known}
         if POOLED in sizes:
@@ -52,9 +63,10 @@ def _effects(effects: Effects, measured: str, margin: float | None) -> Iterator[
                 f"{_verdict(name, size, measured, margin)} ({size}{f' in {group}' * bool(group)})"
                 for group, size in sizes.items()
             )
-        time = times.get((name, effects.groups[-1]))
-        if time and not name.startswith(INTERACTION):
-            text += f"; training time, each at its own parameters, {time}"
+        taken = [f"{way}, {ratios[name, group]}" for way, group, ratios in times
+                 if (name, group) in ratios]  # fmt: skip
+        if taken and not name.startswith(INTERACTION):
+            text += f"; training time, {'; '.join(taken)}"
         yield f"**{name[0].upper()}{name[1:]}**: {text}."
 
 
@@ -98,6 +110,21 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
             verdict = f"is less than {MARGIN:g}" if lead.is_equal(pair.margin) else verdict
             text += f"; the lead of {gain.text} {verdict} (p {_p_text(p)}, corrected for all pairs)"
     yield text + "."
+
+
+def _same_trainings(runs: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield a sentence on models whose reruns were the same trainings, under two names."""
+    alike: dict[str, list[str]] = {}
+    for run in runs.values():
+        if curves := loss_curves_of(run):
+            values = [(rerun.seed, rerun.value) for rerun in run.measured]
+            alike.setdefault(f"{values} {curves}", []).append(run.model)
+    for models in alike.values():
+        if len(models) > 1:
+            yield (
+                f"**{listed(models)} are the same** at their winners' parameters: their reruns "
+                "agree in every loss, so what distinguishes them has no effect there."
+            )
 
 
 def _p_text(p: float) -> str:

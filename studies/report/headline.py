@@ -89,7 +89,7 @@ def _marks(runs: Mapping[str, ModelRun]) -> str:
         parts.append(f"‡ differs by more than {FAR:g}")
     parts.append(
         f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed "
-        "the machine down, and they tell little"
+        "the machine down, so they do not measure the model"
     )
     if any(run.guessing is not None for run in runs.values()):
         parts.append("¶ some reruns ended no better than guessing, and count")

@@ -1,11 +1,13 @@
-"""What winners promised: a search chooses by chance as well, in the seeds and in the images."""
+"""Optimism: by how much a search overrates its winner, by the luck of seeds and of images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from storage.queries import RankedCell
-from studies.display.words import number_text
+from studies.display.words import listed, number_text
+from studies.report.choice import trained_otherwise
+from studies.report.contrasts import Contrast, estimated
 from studies.report.gaps import Gap, summarized, unpaired_gap
 from studies.report.page import table_of_known
 from studies.report.runs import ModelRun
@@ -60,7 +62,7 @@ def optimism_of_seeds(run: ModelRun) -> Gap | None:
 
 
 def optimism_of_images(run: ModelRun) -> Estimate | None:
-    """Return by how much the data that chose flatter the winner more than they do other cells.
+    """Return by how much the data that chose overrate the winner, beyond all other cells.
 
     None where trainings are not known on both kinds of data. Cells with a dead network are left
     aside: these guess on any image.
@@ -86,3 +88,29 @@ def _flattered(run: ModelRun, cell: RankedCell) -> list[float]:
     both = (run.chosen_by, OTHER[run.chosen_by])
     chosen, other = (run.values(cell.fingerprints, data) for data in both)
     return list(np.subtract(chosen, other)) if len(chosen) == len(other) else []
+
+
+def missed_parameters(runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[str]:
+    """Yield a sentence on models of which other parameters are clearly better than the winner.
+
+    These are the parameters of reruns in other experiments that train alike, such as the published
+    ones. Intervals hold for all that were compared at once.
+    """
+    pairs = [
+        (chosen[run.model], run)
+        for run in runs
+        if run.model in chosen and not run.missing
+        and run.result.parameters != chosen[run.model].result.parameters
+        and not trained_otherwise(run, chosen[run.model])
+    ]  # fmt: skip
+    contrasts = [contrast for pair in pairs if (contrast := Contrast("missed", pair)).seeds]
+    best: dict[str, tuple[float, str]] = {}
+    for contrast, gain in zip(contrasts, estimated(contrasts), strict=True):
+        winner, run = contrast.runs
+        if gain is not None and winner.sign * gain.direction > 0:
+            there = f"{gain} at {run.text(run.result.parameters)} ({run.experiment})"
+            best.setdefault(run.model, (0.0, ""))
+            best[run.model] = max(best[run.model], (abs(gain.value), there))
+    if best:
+        gains = [f"{model} gains {there}" for model, (_, there) in best.items()]
+        yield f"**The search missed better parameters**: {listed(gains)}."

@@ -42,7 +42,7 @@ class Replication:
 
 
 def replications(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[Replication]:
-    """Yield one for each model of which something is published, if it was trained there.
+    """Yield the replication of each model that was trained at its published parameters, or near.
 
     Reruns at the published parameters come before the cells of the searches in `chosen`.
     """
@@ -128,7 +128,8 @@ def replication(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Ite
     if not marked:
         verdict = f"no model of {len(there)} clearly differs from what is published"
     if single:
-        verdict = f"one rerun cannot tell noise from a difference in {listed(single)}"
+        alone = f"one rerun cannot tell noise from a difference in {listed(single)}"
+        verdict = f"{verdict}; {alone}" if len(single) < len(there) else alone
     yield (
         f"**At the published parameters** {verdict}; the largest difference is {furthest}'s "
         f"({by_model[furthest]})."

@@ -46,7 +46,7 @@ class ModelRun:
     """All trainings of the store, by fingerprint."""
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """Return what the first study of the model that has an attribute holds."""
+        """Return an attribute, from the first study of the model that has it."""
         known = (study.attributes.get(name) for study in self.studies.values())
         return next((value for value in known if value is not None), default)
 
@@ -158,7 +158,8 @@ class ModelRun:
     def values(self, fingerprints: Iterable[str], data: str) -> list[float]:
         """Return the objective of trainings on `test` or `validation` data, as far as known."""
         name = self.objective if data == "test" else f"validation_{self.objective}"
-        known = (self.trainings[print].numbers for print in fingerprints if print in self.trainings)
+        trainings = (self.trainings[print] for print in fingerprints if print in self.trainings)
+        known = (training.numbers for training in trainings)
         return [numbers[name] for numbers in known if name in numbers]
 
     @property
@@ -183,7 +184,7 @@ class ModelRun:
 
     @property
     def is_restless(self) -> bool:
-        """Whether the seconds of the reruns spread too far to tell of the model."""
+        """Whether the seconds of the reruns spread too far to measure the model."""
         mean, deviation = self.result.mean_seconds, self.result.deviation_seconds
         return mean is not None and deviation is not None and deviation > RESTLESS * mean
 

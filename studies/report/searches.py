@@ -99,7 +99,7 @@ def _stage_row(run: ModelRun, stage: str, has_guessing: bool) -> list[object]:
 
 
 def ties(ranked: Sequence[RankedCell]) -> str:
-    """Return a mark for each cell that is exactly as good as the winner."""
+    """Return ` =n` where n other cells are exactly as good as the winner; empty for none."""
     best = fmean(ranked[0].values)
     tied = [cell for cell in ranked[1:] if math.isclose(fmean(cell.values), best, rel_tol=1e-12)]
     return f" ={len(tied)}" if tied else ""

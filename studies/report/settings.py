@@ -80,16 +80,19 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
         yield _table(field, pairs)
 
 
-def times_at_one_value(runs: Sequence[ModelRun]) -> Iterator[str]:
-    """Yield the effects on time in experiments with another grid, such as one of a single value."""
+def effects_on_other_grids(runs: Sequence[ModelRun]) -> Iterator[tuple[str, Effects]]:
+    """Yield the effects in experiments with another grid, such as one of a single batch size.
+
+    Each comes with what differs there in words, such as `where depth is 4`; only effects that have
+    some ratio of times.
+    """
     for field, pairs in counterparts(runs):
         variant = pairs[0][1]
         if _is_grid(variant, field):
             effects = Effects.of({run.model: run for _, run in pairs})
             if effects.estimates("seconds"):
                 values = listed([value_text(value) for value in variant.protocol[field]])
-                yield f"The same where {field[:-1]} is {values} ({variant.experiment}):"
-                yield effects.table("seconds")
+                yield f"where {field[:-1]} is {values}", effects
 
 
 def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, list[str], Estimate]]:

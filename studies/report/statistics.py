@@ -193,7 +193,7 @@ def _t_values(
 
 
 def _signs(seeds: int) -> NDArray[np.float64]:
-    """Return rows of signs, those that change nothing among them."""
+    """Return rows of signs for the seeds, a row that changes none of them included."""
     if seeds <= EXACT:
         numbers = np.arange(2**seeds)[:, None]
         return np.where(numbers >> np.arange(seeds) & 1, -1.0, 1.0)

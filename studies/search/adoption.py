@@ -26,7 +26,7 @@ from studies.search.provenance import Data, study_attributes
 
 NAMES = ("experiment", "model", "stage")
 SAME = (*NAMES, "objective", "direction")
-"""Attributes that a study has as the experiment has them, if it has them."""
+"""Attributes that must be equal to the experiment's, where a study has them."""
 
 
 def labelled(attributes: Mapping[str, Any]) -> str:
@@ -37,7 +37,7 @@ def labelled(attributes: Mapping[str, Any]) -> str:
 def check_studies(
     store: Store, studies: Iterable[FrozenStudy], experiment: Experiment, data: Data
 ) -> None:
-    """Raise UsageError where a stored study has a name of the experiment's, but is no such one."""
+    """Raise UsageError where a stored study has a name of the experiment's, but does not fit it."""
     grids = {
         grid.study_name: grid for model in experiment.models for grid in _grids(experiment, model)
     }
@@ -99,7 +99,7 @@ def _fits(stored: str, asked: BaseDistribution) -> bool:
 
 @contextmanager
 def undeleted(store: Store) -> Iterator[list[str]]:
-    """Raise StoreError where one of the studies used is deleted, whatever came of that."""
+    """Raise StoreError where one of the studies used is deleted, in place of other errors."""
     used: list[str] = []
     error: Exception | None = None
     try:

@@ -42,10 +42,11 @@ def announced(forecast: Forecast) -> str:
     trainings = sum(of_study.trainings for of_study in plans)
     shared = sum(of_study.shared for of_study in plans)
     recorded = trainings - shared - forecast.left
-    many = len(forecast.models) > 1
+    models = len(forecast.models)
     sentences = [
-        f"Experiment {forecast.experiment.name}: {len(forecast.models)} model{'s' * many}, "
-        f"{len(plans)} studies, {trainings} trainings."
+        f"Experiment {forecast.experiment.name}: {models} model{'s' * (models > 1)}, "
+        f"{len(plans)} {'studies' if len(plans) > 1 else 'study'}, "
+        f"{trainings} training{'s' * (trainings > 1)}."
     ]
     if not forecast.left:
         sentences.append("All of them are recorded: nothing is left to train.")
@@ -115,11 +116,11 @@ def planned(forecast: Forecast) -> Iterator[str]:
         if forecast.cluster.is_local:
             reason = "their trainings take long, or fail"
         yield (
-            f"Not known yet is the time of {listed(unknown)}, as {reason}: a run tells after its "
-            "first trainings."
+            f"The time of {listed(unknown)} is not known yet, as {reason}: a run shows it after "
+            "its first trainings."
         )
     if experiment.racing and any(p.study.is_race and p.left for p in forecast.plans):
-        yield "Racing gives cells up as it goes: the trainings and times are at least, and at most."
+        yield "Racing gives cells up as it goes: trainings and times are shown from least to most."
     if experiment.extend or experiment.settle:
         yield "Further studies are not counted: at least the trainings and times above are left."
 

@@ -30,8 +30,8 @@ DESCRIPTIVE = ("guessing", "models", "published", "factors", "no_better", "paren
 def run_chains(driver: Driver, experiment: Experiment, models: Sequence[str]) -> None:
     """Complete the stages of models, side by side; what is complete already is left as it is.
 
-    A chain stops after a stage with failed cells, as its winner is not certain. The driver knows
-    them. Raises StoreError where a study is deleted meanwhile.
+    A chain stops after a stage with failed cells, as its winner is not certain; `driver.failed` has
+    these cells. Raises StoreError where a study is deleted meanwhile.
     """
     with undeleted(driver.store) as used:
         first_jobs = [driver.first_jobs.get(model) for model in models]
@@ -54,8 +54,8 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
             driver.lock.check()
             if best is not None:
                 keep_certainty(engine, studies, study)
-            if driver.board is not None:
-                driver.board.complete(grid, study)
+            if driver.notes is not None:
+                driver.notes.complete(grid, study)
         if grid.is_rerun:
             return
         if best is None:
@@ -66,7 +66,7 @@ def _rounds(driver: Driver, experiment: Experiment, model: str, used: list[str])
 
 
 def keep_certainty(engine: Engine, studies: Sequence[GridStudy], study: Study) -> None:
-    """Keep with a complete search how sure its winner is, for the views and for who reads it.
+    """Keep with a complete search how sure its winner is, for views and typed reads.
 
     That is the winner of all studies of the stage so far; `study` is the last of them.
     """
@@ -108,8 +108,8 @@ def open_study(driver: Driver, grid: GridStudy, parent: Mapping[str, Any] | None
         # An older version's: from now on it has all settings.
         protocol = stored_protocol(grid.experiment, stored, attributes["protocol"])
         study.set_user_attr("protocol", protocol)
-    # A run that was killed may have left some out; those of the first run stay, but for what only
-    # reports read, which people mend.
+    # A run that was killed may have left some out. Those of the first run stay, but for those
+    # that only reports read, which people correct.
     for key, value in attributes.items():
         is_new = key not in stored or (key in DESCRIPTIVE and stored[key] != value)
         if is_new and (value is not None or key in stored):

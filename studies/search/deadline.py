@@ -1,4 +1,4 @@
-"""Until when a run may take: `--until 07:00` and `--for 90m`."""
+"""How long a run may take: `--until 07:00` and `--for 90m`."""
 
 import re
 import time
@@ -33,7 +33,7 @@ class Deadline:
         return self.at - time.time()
 
     def fits(self, seconds: float | None) -> bool:
-        """Return whether what takes so long can end in time; None, as long as there is any."""
+        """Return whether what takes so long can end in time; for None, whether any time is left."""
         return self.left > (seconds or 0.0)
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from studies.search.durations import Durations
 from studies.search.reruns import Reruns
 from studies.search.rounds import Chain, Round, Work
 from studies.workers.cluster import Cluster
-from studies.workers.job import Failed, Report, attempt
+from studies.workers.job import Failed, Reply, attempt
 
 SHORT = 2.0
 """Seconds below which one job waits on each worker while another is done: the driver takes
@@ -25,10 +25,10 @@ class Dispatch:
     """Sends the jobs of chains to a cluster and takes back what became of them.
 
     Searches go in the order of the chains to the hosts that have room. A rerun goes to a host that
-    does nothing else. A worker that dies takes the job that waits on it along, so a death convicts
-    nobody. A job that saw too many is a suspect: it is done once more while nothing else is, and
-    fails only then. A job of several groups that fails is done once more as well, each group by
-    itself.
+    does nothing else. A worker that dies takes the job that waits on it along, so one death proves
+    nothing. A job with which too many workers died is a suspect: it is done once more while no
+    other is, and fails only then. A job of several groups that fails is done once more as well,
+    each group by itself.
     """
 
     cluster: Cluster
@@ -202,9 +202,9 @@ class Dispatch:
         self.in_flight[self.cluster.submit(host, attempt, deadline, job)] = work, host
         self._load[host] += 1
 
-    def ended(self, seconds: float) -> list[tuple[Work, list[Report] | Failed]]:
+    def ended(self, seconds: float) -> list[tuple[Work, list[Reply] | Failed]]:
         """Wait for up to `seconds`; return the jobs that have ended since the last call."""
-        ended: list[tuple[Work, list[Report] | Failed]] = []
+        ended: list[tuple[Work, list[Reply] | Failed]] = []
         for future, result in self.cluster.finished(seconds):
             work, host = self.in_flight.pop(future)
             self._load[host] -= 1
@@ -213,7 +213,7 @@ class Dispatch:
             if result is None:
                 (self._suspects if work.deaths else self._unsent).insert(0, work)
             elif not isinstance(result, Failed):
-                ended.append((work, result.reports))
+                ended.append((work, result.replies))
             elif not result.deaths:
                 parts = work.apart(work.deaths)
                 if len(parts) > 1:

@@ -15,7 +15,7 @@ from storage.lock import Lock
 from storage.store import Store
 from storage.trainings import TrainingRun, record
 from storage.trials import OpenTrial
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from studies.display.exit_codes import raise_postponed, signals_postponed
 from studies.display.progress import Progress
 from studies.display.words import cell_text
@@ -33,7 +33,7 @@ from studies.search.rerun_weights import RerunWeights
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
-from studies.workers.job import Failed, Job, Report
+from studies.workers.job import Failed, Job, Reply
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Driver:
     durations: Durations
     failed: list[str] = field(default_factory=list)
     """The cells that could not be completed, each with its reason."""
-    board: Board | None = None
-    """What people watch."""
+    notes: StudyNotes | None = None
+    """Keeps the notes and figures of the dashboard current."""
     weights: RerunWeights | None = None
     """Keeps what reruns learned."""
     deadline: Deadline | None = None
@@ -57,7 +57,7 @@ class Driver:
     first_jobs: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds of the first job of each model, as far as they are known."""
     is_out_of_time: bool = False
-    """Whether something is left to train as the deadline came."""
+    """Whether something was left to train when the deadline came."""
     _waiting: dict[str, list[tuple[Round, RunningTrial]]] = field(default_factory=dict)
     """Other cells that need a training that was asked for, by its fingerprint."""
 
@@ -84,12 +84,12 @@ class Driver:
             with signals_postponed():
                 while dispatch.fill():
                     raise_postponed()
-                    self.progress.waits(dispatch.waits_for())
+                    self.progress.show_waiting(dispatch.waits_for())
                     rounds = self._collect(dispatch.ended(seconds=0.5))
-                    self.progress.refuses(self.cluster.refused)
+                    self.progress.show_refused(self.cluster.refused)
                     # A rerun on this machine gets all cores.
                     if not (self.cluster.is_local and dispatch.is_timing):
-                        self._refresh_board(rounds)
+                        self._refresh_notes(rounds)
             if self.deadline is not None and not all(chain.has_ended for chain in of_models):
                 self.is_out_of_time = True
                 self._free_cells(of_models)
@@ -104,15 +104,15 @@ class Driver:
         for round in (chain.round for chain in chains if chain.round is not None):
             fail_unfinished(round.optuna)
 
-    def _refresh_board(self, rounds: Iterable[Round]) -> None:
-        if self.board is not None:
-            self.board.show_drawn()
+    def _refresh_notes(self, rounds: Iterable[Round]) -> None:
+        if self.notes is not None:
+            self.notes.show_drawn()
             for round in rounds:
-                self.board.refresh(round.study, round.optuna)
+                self.notes.refresh(round.study, round.optuna)
 
     def _before_rerun(self) -> None:
-        if self.board is not None and self.cluster.is_local:
-            self.board.show_drawn(wait=True)
+        if self.notes is not None and self.cluster.is_local:
+            self.notes.show_drawn(wait=True)
 
     def rounds(self, grid_study: GridStudy, study: Study) -> Iterator[Round]:
         """Yield what can be trained of a study; trials that a killed driver left behind fail first.
@@ -148,7 +148,7 @@ class Driver:
         by_seed = grid_study.fingerprints(grid_study.cell(trial.params), self.data.sha256)
         runs = self._recorded(grid_study, trial, by_seed)
         running = RunningTrial(grid_study, trial, by_seed, runs, ask)
-        self.progress.asked(running)
+        self.progress.begin_cell(running)
         return running
 
     def _recorded(
@@ -169,7 +169,7 @@ class Driver:
         return round
 
     def _works(self, round: Round, portions: Iterable[Portion]) -> Iterator[Work]:
-        """Yield the jobs of a round; what another cell has been asked for is waited for."""
+        """Yield the jobs of a round; trainings that another cell asked for are waited for."""
         for running, seeds in portions:
             round.left -= 1
             if not round.ends_cells:
@@ -196,7 +196,7 @@ class Driver:
         groups = groups_in_a_job(running, seeds, self.durations, threads, round.left + 1)
         return cut_into_jobs(running, seeds, self.cluster.key, groups)
 
-    def _collect(self, ended: Sequence[tuple[Work, list[Report] | Failed]]) -> list[Round]:
+    def _collect(self, ended: Sequence[tuple[Work, list[Reply] | Failed]]) -> list[Round]:
         """Record the trainings of ended jobs, all at once, then finish the cells they complete.
 
         Returns the rounds in which something ended.
@@ -264,4 +264,4 @@ class Driver:
         if running.error is not None:
             cell = cell_text(running.trial.params)
             self.failed.append(f"{running.study.study_name}, {cell}: {running.error}")
-        self.progress.told(running)
+        self.progress.finish_cell(running)

@@ -19,7 +19,7 @@ PATIENCE = 600.0
 """Seconds that a training may take beyond a hundred times what is expected."""
 
 UNKNOWN = 6 * 3600.0
-"""Seconds that a training may take of which nobody knows how long it takes."""
+"""Seconds that a training may take where nothing is known of its model."""
 
 START = 5.0
 """Seconds in which workers start where nothing was measured."""
@@ -32,7 +32,7 @@ class _Known:
     measured: dict[float, float] = field(default_factory=dict)
     recorded: dict[float, float] = field(default_factory=dict)
     rest: float = 0.0
-    """Seconds beside those that a training counts as its own, of which alone the store knows."""
+    """Seconds beside those that a training counts as its own; the store has only the latter."""
 
     def seconds(self, cost: float) -> float | None:
         """Return the seconds at a cost, on the line between known ones; None for none known."""
@@ -48,7 +48,7 @@ class _Known:
 
 
 class Durations:
-    """How long trainings take, of those that are recorded first, and of a new model as measured."""
+    """How long trainings take: by recorded ones first, of a new model by what was measured."""
 
     def __init__(
         self,
@@ -81,9 +81,9 @@ class Durations:
                 of_cost.setdefault(cost, []).append(mean.seconds)
                 self.recorded.add(mean.model)
         for key, by_cost in recorded.items():
-            self._known[key].recorded = {cost: fmean(all) for cost, all in by_cost.items()}
+            self._known[key].recorded = {cost: fmean(means) for cost, means in by_cost.items()}
         self._recent = {
-            model: max(max(all) / cost for cost, all in by_cost.items())
+            model: max(max(means) / cost for cost, means in by_cost.items())
             for (model, is_timed), by_cost in recorded.items()
             if not is_timed
         }

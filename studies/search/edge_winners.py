@@ -1,7 +1,6 @@
 """Winners on an edge of their grid, and what would be tried beyond it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from sqlalchemy import Engine
 
@@ -9,7 +8,7 @@ from storage.reader import open_reader
 from studies.experiment.definition import Experiment
 from studies.experiment.extension import further_study
 from studies.experiment.stage import RERUN
-from studies.experiment.study import GridStudy, chain, grid_study
+from studies.experiment.study import chain, grid_study
 from studies.search.stage import cells_of, stage_studies, winner
 
 
@@ -36,7 +35,7 @@ def _of_model(engine: Engine, experiment: Experiment, model: str) -> Iterator[st
         best = winner(engine, studies)
         if best is None:
             return
-        further = _further(engine, studies)
+        further = further_study(studies, cells_of(engine, studies), most=len(studies))
         if further is not None:
             cells, trainings = len(further), len(further) * further.trainings_per_cell
             edge = "its grid" if further.extension == 1 else "what was tried"
@@ -47,11 +46,3 @@ def _of_model(engine: Engine, experiment: Experiment, model: str) -> Iterator[st
                 f"cell{'s' * (cells > 1)} ({trainings} training{'s' * (trainings > 1)})."
             )
         won = best.parameters
-
-
-def _further(engine: Engine, studies: Sequence[GridStudy]) -> GridStudy | None:
-    """Return the study that would follow those of a stage, if one more were allowed."""
-    first = studies[0]
-    longer = replace(first.experiment, extend=len(studies))
-    allowed = [replace(first, experiment=longer), *studies[1:]]
-    return further_study(allowed, cells_of(engine, studies))

@@ -77,7 +77,7 @@ class Forecast:
         self._measure(console, self._unknown())
 
     def measure_short(self, console: Console) -> None:
-        """Measure those that a run measures: by trainings that are short beside what is left."""
+        """Measure, as a run does, only models with shortened trainings and much left to train."""
         trainings = {model: self.experiment.training(model) for model in self.models}
         self._measure(console, [
             model for model in self._unknown()
@@ -104,7 +104,7 @@ class Forecast:
         self.look_again()
 
     def in_time(self, deadline: Deadline) -> list[str]:
-        """Return the models that can end before a deadline, those that were named first first."""
+        """Return the models that can end before a deadline, in the order of the command."""
         left, models = deadline.left, list[str]()
         for model in self.models:
             seconds = self.seconds(model)

@@ -29,7 +29,7 @@ class StudyPlan:
     study: GridStudy
     trainings: int
     recorded: int
-    """Those that a study before it trains included, `shared`."""
+    """Trainings that are recorded, and those that are `shared`."""
     seconds: float | None
     """Wall time of those that are not recorded; None where it is not known."""
     shared: int = 0
@@ -57,7 +57,7 @@ def plan(
     data_sha256: str | None,
     durations: Durations,
 ) -> list[StudyPlan]:
-    """Look ahead through the stages of some models.
+    """Return what is left of each study in the chains of some models.
 
     Where a grid depends on a winner that is not known yet, the published one stands in for it, or
     else the first cell. Studies that go on beyond a grid are planned once they are sure to come.
@@ -91,10 +91,10 @@ def study_plan(
     durations: Durations,
     planned: set[str] | None = None,
 ) -> StudyPlan:
-    """Count what is left of a study; None for `planned` says that its grid is a guess.
+    """Return what is left of a study.
 
     Trainings whose fingerprints are in `planned` run before and count as recorded; the study's own
-    are added.
+    fingerprints are added. `planned` is None where the study's grid is a guess.
     """
     cells = study.cells()
     if study.is_race:

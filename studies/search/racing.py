@@ -18,14 +18,14 @@ from studies.search.trial import RunningTrial
 
 P_THRESHOLD = 0.15
 """As the test is made again after each repeat, more cells are given up by chance than this; the
-benchmark `tests/benchmarks/racing.py` tells how often the winner is among them."""
+benchmark `tests/benchmarks/racing.py` measures how often the winner is among them."""
 
 Portion = tuple[RunningTrial, Sequence[int]]
 """A cell, and the seeds to train of it."""
 
 
 def pruner() -> WilcoxonPruner:
-    """The test by which a cell is given up."""
+    """Return the test by which a cell is given up."""
     with warnings.catch_warnings():
         # Optuna calls it experimental since 3.6; the pin on 5.0 keeps it.
         warnings.simplefilter("ignore", ExperimentalWarning)
@@ -74,7 +74,7 @@ def _finish_failed(
 
 
 def _is_beaten(study: Study, cell: RunningTrial, repeats: int) -> bool:
-    """Hold a cell against the leader on its first repeats; give it up where it is worse."""
+    """Return whether a cell is worse than the leader on its first repeats; note why, if so."""
     cell.report(repeats)
     leader = max(completed(study), key=lambda trial: cell.study.sign * trial.user_attrs["score"])
     # In a study of its own: somebody else's trial may be the best of ours.

@@ -67,7 +67,7 @@ class RerunWeights:
             path.replace(self.folder / name)
 
     def _warn(self, study: GridStudy, run: TrainingRun, reason: str) -> None:
-        # Results are worth more: the rerun counts. Once, where it is so with all ten.
+        # Results are worth more: the rerun counts. One warning, where all ten have the same reason.
         if reason not in self._warned:
             self._warned.add(reason)
             logger.warning(
@@ -77,7 +77,7 @@ class RerunWeights:
 
 
 def _description(study: GridStudy, run: TrainingRun) -> dict[str, str]:
-    """Return what a file says of where its weights come from."""
+    """Return the metadata of a file: where its weights come from."""
     objective = study.experiment.objective
     return {
         objective: repr(run.numbers[objective]),

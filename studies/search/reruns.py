@@ -14,7 +14,7 @@ class Reruns:
     """Spreads the reruns of each model evenly over hosts of one processor model.
 
     While searches wait for workers, one host at a time is kept for reruns, and none where there is
-    only one. Hosts for which there is no search time as well.
+    only one host. Hosts that no search needs are kept for reruns, too.
     """
 
     chains: Sequence[Chain]

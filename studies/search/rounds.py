@@ -19,7 +19,7 @@ class Round:
     left: int
     """Cells whose jobs were not asked for yet."""
     ends_cells: bool
-    """Whether its cells are decided then; otherwise a later round goes on with them."""
+    """Whether its cells are decided when it ends; otherwise a later round goes on with them."""
     works: Iterator["Work"] = field(default_factory=lambda: iter(()))
     unfinished: int = 0
     """Trainings or jobs that were asked for and have not ended."""

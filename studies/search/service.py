@@ -17,7 +17,7 @@ from storage.lock import store_lock
 from storage.store import Store, open_store, open_viewer
 from storage.trainings import declare
 from storage.urls import DEFAULT_STORAGE, absolute, artifact_folder, is_new
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from studies.display.errors import UsageError
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
@@ -73,12 +73,12 @@ class Settings:
 def run_models(
     experiment: Experiment, models: Sequence[str], settings: Settings, console: Console
 ) -> list[str]:
-    """Run the chains of `models`, and return what failed, in sentences; nothing is the good case.
+    """Run the chains of `models`; return sentences on what failed, none where all went well.
 
     Raises BadStoreURL, UsageError, StoreInUse, StoreError, ClusterLost, and what loading the data
     raises: each with one clear sentence, and what was recorded till then stays.
     """
-    # Optuna tells of each study and trial that it makes: the progress display does.
+    # Optuna would log each study and trial that it makes; the progress display shows them.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     content, data = load_data(experiment)
     names = [f"{experiment.name}/{model}" for model in models]
@@ -101,20 +101,21 @@ def run_models(
                 console.print(promised(forecast, deadline), soft_wrap=True, highlight=False)
             folder = settings.artifact_dir or artifact_folder(settings.storage)
             expected = {of_study.study.study_name: of_study.seconds for of_study in forecast.plans}
-            with Board(store, folder) as board, Progress(console, expected) as progress:
+            with StudyNotes(store, folder) as notes, Progress(console, expected) as progress:
                 driver = Driver(
                     store, lock, cluster, data, progress, forecast.durations,
-                    board=board, weights=RerunWeights(folder),
+                    notes=notes, weights=RerunWeights(folder),
                     deadline=deadline, first_jobs=forecast.first_jobs,
                 )  # fmt: skip
                 run_chains(driver, experiment, models)
                 lock.check()
-                board.finish()
+                notes.finish()
             if driver.is_out_of_time:
                 forecast.look_again()
                 stored = {study.study_name for study in store.optuna.get_all_studies()}
             backup(settings.storage)
-    if driver.is_out_of_time:
+    # Chains that were never begun may be of models of which nothing was left.
+    if driver.is_out_of_time and forecast.left:
         begun = {name.rpartition("/")[0] for name in stored}
         names = [model for model in models if f"{experiment.name}/{model}" in begun]
         raise OutOfTime(left_over(forecast), driver.failed, names)
@@ -157,7 +158,7 @@ def cluster_of(experiment: Experiment, content: Any, settings: Settings) -> Clus
 
 
 def load_data(experiment: Experiment) -> tuple[Any, Data]:
-    """Return what all trainings need, and what tells it from other data. Raises UsageError."""
+    """Return the data of all trainings, and their label and hash. Raises UsageError."""
     try:
         content = None if experiment.data is None else experiment.data()
     except Exception as error:
@@ -174,7 +175,7 @@ def load_data(experiment: Experiment) -> tuple[Any, Data]:
             sha256 = hashlib.sha256(pickle.dumps(content, protocol=5)).hexdigest()
         except Exception as error:
             raise UsageError(
-                f"the data of {experiment.name} cannot be told from other data ({error}): give "
-                "what loads them a result with an attribute sha256"
+                f"the data of {experiment.name} cannot be told from other data ({error}): let the "
+                "function that loads them return an object with an attribute sha256"
             ) from None
     return content, Data(f"{experiment.settings.get('data', 'data')}:{sha256[:12]}", sha256)

@@ -88,7 +88,7 @@ class Probe:
         return self._job(key, self._rerun, ALL_CORES)
 
     def _job(self, key: str, cell: Cell, threads: int) -> Job:
-        # What a search trains in place of it takes as long.
+        # A search may train an equal model in its place, which takes as long.
         at_once = self._training.seeds_at_once(cell.parameters) if threads == 1 else 1
         seeds = cell.seeds[: max(1, at_once)]
         is_short = self._training.shortened() is not None
@@ -96,7 +96,7 @@ class Probe:
         return Job(key, name, cell.parameters, seeds, threads, self.experiment.objective)
 
     def point(self, job: Job, took: Measured) -> Point:
-        """Return what a job tells of trainings at its cost."""
+        """Return the point that a measured job gives, at the cost of its trainings."""
         cost = self._training.cost(job.parameters)
         if self._training.shortened() is None:
             return cost, 0.0, took.wall

@@ -24,8 +24,8 @@ def stage_studies(engine: Engine, first: GridStudy) -> Iterator[GridStudy]:
         if first.is_rerun or not goes_on or winner(engine, studies) is None:
             return
         cells = cells_of(engine, studies)
-        further = None if study.repeats is not None else further_study(studies, cells)
-        further = further or settling_study(studies, cells)
+        most = first.experiment.extend if study.repeats is None else 0
+        further = further_study(studies, cells, most) or settling_study(studies, cells)
         if further is not None:
             studies.append(further)
 

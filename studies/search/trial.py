@@ -18,7 +18,7 @@ from studies.experiment.weights import Packed
 from studies.search.grid_sampler import FINAL_ERROR
 from studies.search.provenance import git_commit
 from studies.workers.disturbance import is_disturbed
-from studies.workers.job import Job, Report
+from studies.workers.job import Job, Reply
 
 MOST_EPOCHS = 200
 """Losses of a rerun that the dashboard draws; `training_runs` has all of a longer curve."""
@@ -94,15 +94,15 @@ class RunningTrial:
             return mean
         return mean - self.study.sign * statistics.stdev(values) / math.sqrt(len(values))
 
-    def take(self, job: Job, reports: Sequence[Report], data: str | None) -> list[TrainingRun]:
+    def take(self, job: Job, replies: Sequence[Reply], data: str | None) -> list[TrainingRun]:
         """Take the trainings of a finished job, and return their rows of `training_runs`."""
         experiment = self.study.experiment
         settings = experiment.training(job.model).settings(job.parameters)
         finite = {experiment.objective, f"validation_{experiment.objective}"}
         runs = []
-        for seed, report in zip(job.seeds, reports, strict=True):
-            report = dict(report)
-            numbers, learned = report["numbers"], report.pop(WEIGHTS, None)
+        for seed, reply in zip(job.seeds, replies, strict=True):
+            reply = dict(reply)
+            numbers, learned = reply["numbers"], reply.pop(WEIGHTS, None)
             is_ok = all(math.isfinite(numbers[name]) for name in finite & numbers.keys())
             self.runs[seed] = TrainingRun(
                 fingerprint=self.fingerprints[seed],
@@ -113,7 +113,7 @@ class RunningTrial:
                 data=data,
                 status="ok" if is_ok else "diverged",
                 git_commit=git_commit(),
-                **{**report, "numbers": numbers if is_ok else {}},
+                **{**reply, "numbers": numbers if is_ok else {}},
             )
             if learned is not None and is_ok:
                 self.weights[seed] = learned
@@ -158,7 +158,7 @@ class RunningTrial:
         if self.study.is_rerun:
             (attributes["fingerprint"],) = self.fingerprints.values()
         else:
-            trained = [hash for seed, hash in self.fingerprints.items() if seed in self.runs]
+            trained = [name for seed, name in self.fingerprints.items() if seed in self.runs]
             attributes["fingerprints"] = trained
         if self.error is not None:
             attributes["error"] = self.error

@@ -15,7 +15,7 @@ from studies.display.errors import ClusterLost, UsageError
 from studies.experiment.training import Training
 from studies.workers.connection import TIMEOUT, answering, connect, register
 from studies.workers.hosts import Host, Hosts
-from studies.workers.job import Failed, TrainingsPlugin, lacking, topic, unfit
+from studies.workers.job import Failed, TrainingsPlugin, lacking, topic, wait_for_refusal
 from studies.workers.local import LOOPBACK, LocalWorkers
 from studies.workers.versions import versions
 
@@ -53,7 +53,7 @@ class Cluster:
                 "what cannot be pickled inside the function"
             ) from error
         self.key = hashlib.sha256(self._content + repr(versions()).encode()).hexdigest()
-        """What a job names the trainings by."""
+        """The name of the trainings in jobs."""
         self._known = Hosts()
         self._asked: set[str] = set()
         self.is_local = address is None
@@ -133,7 +133,7 @@ class Cluster:
         self._count()
         with answering(self._client):
             new = list(self._known.threads.keys() - self._asked)
-            answers = self._client.run(unfit, self.key, workers=new, on_error="return")
+            answers = self._client.run(wait_for_refusal, self.key, workers=new, on_error="return")
         for address, answer in answers.items():
             if isinstance(answer, OSError):
                 continue  # gone meanwhile
@@ -160,7 +160,7 @@ class Cluster:
         return future
 
     def finished(self, seconds: float) -> list[tuple[Future[Any], Any]]:
-        """Wait for up to `seconds`; what has ended since the last call, each with its result.
+        """Wait for up to `seconds`; return what has ended since the last call, with its results.
 
         The result of a job that failed is a `Failed`, and None where a worker refused the job, or
         its host is gone: it is to be sent again.
@@ -170,7 +170,7 @@ class Cluster:
             ended.append(self._ended.get(timeout=seconds))
             while True:
                 ended.append(self._ended.get_nowait())
-        self.hosts()  # and look after them
+        self.hosts()  # which also replaces workers that died
         gone = self._cancel_gone()
         ended = [future for future in ended if future not in self._unwanted]
         with answering(self._client):

@@ -61,7 +61,7 @@ async def _greet(address: str) -> None:
 
 @contextmanager
 def answering(client: Client) -> Iterator[None]:
-    """Raise ClusterLost for all that Dask says of a scheduler that is gone."""
+    """Raise ClusterLost for every error that Dask raises where the scheduler is gone."""
     try:
         if client.status != "running":
             raise OSError(client.status)
@@ -85,12 +85,12 @@ def register(client: Client, plugin: WorkerPlugin) -> None:
                     raise
                 time.sleep(0.2)
             except Exception:
-                # What a worker raised that lacks this package. Others have the plugin, or soon.
+                # A worker that lacks this package raised it. The others have or get the plugin.
                 return
 
 
 def _silence_dask() -> None:
-    """Dask explains every process that ends, with tracebacks; the driver says what it means."""
+    """Silence Dask's logs: tracebacks for every process that ends, which the driver explains."""
     for name in ["asyncio", "tornado.application", *logging.root.manager.loggerDict]:
         if name.partition(".")[0] in ("asyncio", "distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -21,7 +21,7 @@ from studies.experiment.training import TIMES, WEIGHTS, Parameters, Training, ch
 from studies.workers import disturbance
 from studies.workers.pinning import pinned_threads
 from studies.workers.processor import processor
-from studies.workers.timing import Report as Report
+from studies.workers.timing import Reply as Reply
 from studies.workers.timing import undisturbed
 from studies.workers.versions import difference, versions
 
@@ -74,7 +74,7 @@ def refusal(key: str) -> str | None:
     return sent if isinstance(sent, str) else None
 
 
-async def unfit(key: str) -> str | None:
+async def wait_for_refusal(key: str) -> str | None:
     """Return why this worker does not train, None where it does; wait for what is on its way."""
     deadline = time.monotonic() + PATIENCE
     while key not in _sent and time.monotonic() < deadline:
@@ -112,9 +112,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """The reports of a job, by seed: an object, as Dask measures what lists and dicts hold."""
+    """The replies of a job, by seed: an object, as Dask measures what lists and dicts hold."""
 
-    reports: list[Report]
+    replies: list[Reply]
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def _torch() -> Any:
     return torch
 
 
-def do(job: Job) -> list[Report]:
-    """Train what a job asks for, on a worker that has the `TrainingsPlugin`; report by seed.
+def run_job(job: Job) -> list[Reply]:
+    """Train what a job asks for, on a worker that has the `TrainingsPlugin`; reply by seed.
 
     Raises ValueError for a result that is none, and whatever the training function raises.
     """
@@ -177,15 +177,15 @@ def do(job: Job) -> list[Report]:
         "processor": processor(),
         "disturbance": disturbance.share_of_others(before, after),
     }
-    reports: list[Report] = []
+    replies: list[Reply] = []
     for result in results:
         numbers = checked(result, job.objective, job.needs_validation)
         # A training may have measured its times itself.
         own = {name: numbers.pop(name) for name in ("loss_curve", *TIMES) if name in numbers}
-        reports.append({**measured, **own, "numbers": numbers})
+        replies.append({**measured, **own, "numbers": numbers})
         if job.is_timed and (learned := weights.packed(result)) is not None:
-            reports[-1] = {**reports[-1], WEIGHTS: learned}
-    return reports
+            replies[-1] = {**replies[-1], WEIGHTS: learned}
+    return replies
 
 
 def attempt(deadline: float, job: Job) -> Done | Failed | None:
@@ -198,17 +198,17 @@ def attempt(deadline: float, job: Job) -> Done | Failed | None:
     if isinstance(_sent.get(job.key, ""), str):
         return None
 
-    def train() -> list[Report]:
+    def train() -> list[Reply]:
         with _watched(deadline):
-            return [report for part in job.parts() for report in do(part)]
+            return [reply for part in job.parts() for reply in run_job(part)]
 
     try:
-        reports = train()
+        replies = train()
     except Exception as error:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
-    return Done(undisturbed(reports, train, job.objective) if job.is_timed else reports)
+    return Done(undisturbed(replies, train, job.objective) if job.is_timed else replies)
 
 
 @contextmanager

@@ -17,10 +17,10 @@ from studies.display.errors import ClusterLost
 LOOPBACK = "127.0.0.1"
 
 PER_CORE = 8
-"""Workers that one may ask for: more would only fill the memory."""
+"""The most workers for each core: more would only fill the memory."""
 
 ATTEMPTS = 6
-"""To start each worker before any has ever stayed alive."""
+"""Deaths of each worker, as it starts, that end a run in which none has ever stayed alive."""
 
 LEAST_ADDRESSES = 1.5e9
 """Bytes of addresses below which torch, or Dask in this process, breaks down at any point."""
@@ -43,7 +43,7 @@ CONFIG = {
 
 
 class LocalWorkers:
-    """One single-threaded process each; whichever dies is replaced, also while it starts."""
+    """Single-threaded worker processes; one that dies is replaced, also while it starts."""
 
     def __init__(self, count: int) -> None:
         """Begin to start them. Raises ClusterLost where a limit leaves them too little memory."""

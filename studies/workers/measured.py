@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from statistics import fmean
 
-from studies.workers.job import Failed, Job, do
+from studies.workers.job import Failed, Job, run_job
 
 ENOUGH = 0.5
 """Seconds of training that are a measurement; shorter trainings are done again."""
@@ -41,6 +41,6 @@ def measured(job: Job) -> Measured | Failed:
 
 def _once(job: Job) -> Measured:
     before = time.perf_counter()
-    reports = do(job)
+    replies = run_job(job)
     wall = (time.perf_counter() - before) / len(job.seeds)
-    return Measured(wall, fmean(report["train_seconds"] for report in reports))
+    return Measured(wall, fmean(reply["train_seconds"] for reply in replies))

@@ -7,7 +7,7 @@ from typing import Any
 
 from studies.workers.disturbance import is_disturbed
 
-Report = Mapping[str, Any]
+Reply = Mapping[str, Any]
 """What a worker sends back of a training: the columns of `training_runs` that it measured, and the
 `weights` of a rerun, see `studies.experiment.weights.Packed`."""
 
@@ -19,41 +19,41 @@ TIMED = ("train_seconds", "cpu_seconds", "disturbance", "started_at")
 
 
 def undisturbed(
-    reports: list[Report], train: Callable[[], list[Report]], objective: str
-) -> list[Report]:
-    """Return the reports of a training, with the times of its least disturbed timing.
+    replies: list[Reply], train: Callable[[], list[Reply]], objective: str
+) -> list[Reply]:
+    """Return the replies of a training, with the times of its least disturbed timing.
 
     `train` trains once more. It is called while others disturb what is timed, up to three timings
     in all, and never for a training that diverged. What it raises ends the timings.
     """
     for _ in range(TIMINGS - 1):
-        if not all(_is_worth_another(report, objective) for report in reports):
+        if not all(_is_worth_another(reply, objective) for reply in replies):
             break
         try:
             again = train()
         except Exception:
             logging.getLogger("distributed.worker").warning("a timing failed", exc_info=True)
             break
-        reports = _least_disturbed(reports, again)
-    return reports
+        replies = _least_disturbed(replies, again)
+    return replies
 
 
-def _is_worth_another(report: Report, objective: str) -> bool:
-    is_finite = math.isfinite(report["numbers"][objective])
-    return is_finite and is_disturbed(report["disturbance"], report["threads"])
+def _is_worth_another(reply: Reply, objective: str) -> bool:
+    is_finite = math.isfinite(reply["numbers"][objective])
+    return is_finite and is_disturbed(reply["disturbance"], reply["threads"])
 
 
-def _least_disturbed(first: list[Report], second: list[Report]) -> list[Report]:
-    """Return the first reports, with the times of the second where these were disturbed less."""
+def _least_disturbed(first: list[Reply], second: list[Reply]) -> list[Reply]:
+    """Return the first replies, with the times of the second where these were disturbed less."""
 
-    def share(reports: list[Report]) -> float:
-        known = reports[0]["disturbance"]
+    def share(replies: list[Reply]) -> float:
+        known = replies[0]["disturbance"]
         # A timing of which nothing is known, such as one that was too short, is none to prefer.
         return math.inf if known is None else float(known)
 
     if share(second) >= share(first):
         return first
     return [
-        {**report, **{name: again[name] for name in TIMED}}
-        for report, again in zip(first, second, strict=True)
+        {**reply, **{name: again[name] for name in TIMED}}
+        for reply, again in zip(first, second, strict=True)
     ]

@@ -19,7 +19,7 @@ import optuna
 
 from storage.store import open_store
 from studies.dashboard.__main__ import HOST, make
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from tests.benchmarks.made_up import fill
 
 
@@ -47,7 +47,7 @@ def main() -> None:
         url, artifacts = f"sqlite:///{folder}/studies.db", Path(folder, "studies-artifacts")
         with open_store(url) as store:
             started = time.perf_counter()
-            fill(store, "paper", Board(store, artifacts).complete)
+            fill(store, "paper", StudyNotes(store, artifacts).complete)
             print(f"filled in {time.perf_counter() - started:.0f} s")
         slow = False
         with make(url, 0, artifacts) as server:

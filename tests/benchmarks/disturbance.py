@@ -18,7 +18,7 @@ import cloudpickle
 
 from digitcmp.data import mnist, pairs
 from studies.paper import experiment
-from studies.workers.job import ALL_CORES, Job, Report, TrainingsPlugin, do
+from studies.workers.job import ALL_CORES, Job, Reply, TrainingsPlugin, run_job
 
 LOADS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of one core that the process beside takes."""
@@ -63,11 +63,11 @@ def main() -> None:
     digits = pairs.pool(mnist.load("mnist-sample"))
     TrainingsPlugin(cloudpickle.dumps(({arguments.model: training}, digits)), "rerun").setup(None)
 
-    def rerun() -> Report:
-        return do(Job("rerun", arguments.model, chosen, (0,), ALL_CORES, "accuracy"))[0]
+    def rerun() -> Reply:
+        return run_job(Job("rerun", arguments.model, chosen, (0,), ALL_CORES, "accuracy"))[0]
 
     rerun()
-    timings: dict[float, list[Report]] = {load: [] for load in LOADS}
+    timings: dict[float, list[Reply]] = {load: [] for load in LOADS}
     for _ in range(arguments.rounds):
         for load in LOADS:
             with beside(load):

@@ -27,7 +27,7 @@ from digitcmp.training import Hyperparameters, initial_network
 from studies.experiment.training import Parameters, Training
 from studies.paper import experiment
 from studies.workers.cluster import Cluster
-from studies.workers.job import ALL_CORES, Job, Report, cores, do
+from studies.workers.job import ALL_CORES, Job, Reply, cores, run_job
 from tests.benchmarks import plain_loop
 
 QUICK = {"AuxsiameseMLP": 8, "AuxsiameseCNN": 6, "AuxsiameseResNet": 2}
@@ -102,8 +102,8 @@ class Bench:
         ]
         (host,) = self.cluster.hosts()
         started = time.perf_counter()
-        futures = [self.cluster.submit(host.name, do, job) for job in work]
-        reports: list[list[Report]] = [future.result() for future in futures]
+        futures = [self.cluster.submit(host.name, run_job, job) for job in work]
+        reports: list[list[Reply]] = [future.result() for future in futures]
         seconds = (time.perf_counter() - started) / (jobs * size)
         self.cluster.finished(0)
         return seconds, [report["numbers"]["accuracy"] for job in reports for report in job]

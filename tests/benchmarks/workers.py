@@ -19,7 +19,7 @@ from rich.console import Console
 from digitcmp.data import mnist, pairs
 from storage.lock import store_lock
 from storage.store import open_store
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
 from studies.experiment.study import grid_study
@@ -84,9 +84,9 @@ def search(model: str, chosen: Experiment, workers: int, digits: pairs.PooledDig
         ):
             durations = Durations(store.engine, timed, workers)
             progress = Progress(Console(quiet=True), {})
-            board = Board(store, Path(folder) / "artifacts")
+            board = StudyNotes(store, Path(folder) / "artifacts")
             data = Data("mnist-sample", digits.sha256)
-            driver = Driver(store, lock, cluster, data, progress, durations, board=board)
+            driver = Driver(store, lock, cluster, data, progress, durations, notes=board)
             driver.run([driver.rounds(study, open_study(driver, study))])
         jobs = [tuple(map(float, line.split())) for line in diary.read_text().splitlines()]
     began, ended = min(job[0] for job in jobs), max(job[1] for job in jobs)

@@ -100,7 +100,9 @@ def test_the_table_has_ours_beside_what_is_published(several: str) -> None:
         "toy tree 0.001 8 - 0.7500 0.875 ± 0.000 0.813 ± 0.006 10.50 ± 0.71 8.4 ± 0.4",
         "toy machine 0.1 - rbf 0.6250",
     ]
-    assert rows[4] == "Not known whether other programs disturbed them: timings of forest and tree."
+    assert rows[4] == (
+        "It is not known whether other programs disturbed the timings of forest and tree."
+    )
     assert [row.split()[0] for row in rows[5:]] == ["Watch:", "Query:"]
 
 

@@ -18,7 +18,7 @@ from storage.load import load, trainings
 from storage.reader import open_reader
 from storage.store import open_store
 from storage.trainings import training_runs
-from studies.dashboard.notes import Board, attach
+from studies.dashboard.notes import StudyNotes, attach
 from studies.experiment.definition import Stage
 from studies.experiment.study import grid_study
 from studies.report import __main__ as command
@@ -127,7 +127,7 @@ def test_a_note_shows_any_text_as_it_is(url: str, tmp_path: Path) -> None:
     grid = grid_study(HOSTILE, "Forest", "shape", None)
     with open_store(url) as store:
         study = optuna.load_study(study_name=grid.study_name, storage=store.optuna)
-        with Board(store, tmp_path / "figures") as board:
+        with StudyNotes(store, tmp_path / "figures") as board:
             board.complete(grid, study)
             board.finish()
         note = get_note(study)

@@ -1,7 +1,9 @@
 """What winners promised: by their seeds, and by the images that chose them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from storage.store import open_store
 from storage.trainings import TrainingRun
 from studies.report.choice import model_runs
 from studies.report.optimism import (
+    missed_parameters,
     optimism_of_images,
     optimism_of_seeds,
     optimism_section,
@@ -97,3 +100,26 @@ def test_reruns_show_by_how_much_a_winner_was_lucky(run: ModelRun) -> None:
     gap = optimism_of_seeds(measured(run, lambda _: 0.9, lambda _: 0.5))
     expected = 0.9005 - 0.88 if run.chosen_by == "test" else 0.9 - 0.88
     assert gap is not None and gap.value == pytest.approx(expected)
+
+
+def test_parameters_that_are_clearly_better_than_the_winner_were_missed(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    with open_store(url) as store:
+        for model, at_published in (("AuxMLP", 0.90), ("AuxsiameseMLP", 0.8503), ("MLP", 0.82)):
+            Filled(store, small()).model(model, around(0.85))
+            # In the order of seeds, so that pairs of seeds differ.
+            Filled(store, small("published", search="published")).model(
+                model, around(at_published, 1.1)
+            )
+        # Of another loss the accuracies cannot be compared.
+        logits = small("logits", search="published", auxiliary="logits")
+        Filled(store, logits).model("AuxsiameseMLP", around(0.95))
+    engine = open_reader(url)
+    runs = model_runs(engine)
+    engine.dispose()
+    (sentence,) = missed_parameters(runs, {run.model: run for run in runs[:3]})
+    assert re.fullmatch(
+        r"\*\*The search missed better parameters\*\*: AuxMLP gains \+0\.050 "
+        r"\[\+0\.04\d, \+0\.05\d\] at 0\.005, 16, 0\.9 \(published\)\.",
+        sentence,
+    )

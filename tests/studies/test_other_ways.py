@@ -9,10 +9,11 @@ from storage.reader import open_reader
 from storage.store import open_store
 from studies.experiment.stage import Stage
 from studies.report.choice import model_runs
+from studies.report.compose import compose
 from studies.report.contrasts import Contrast, estimated
 from studies.report.runs import ModelRun
 from studies.report.searches import drawn, ties
-from studies.report.settings import other_trainings, settings_section, times_at_one_value
+from studies.report.settings import effects_on_other_grids, other_trainings, settings_section
 from tests.support.filled import Filled, around, small
 
 Read = Callable[[], list[ModelRun]]
@@ -65,10 +66,16 @@ def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) ->
         for experiment, seconds in ((small(), 9.0), (one_size, 2.0)):
             Filled(store, experiment).model("UnsharedMLP", around(0.80), seconds=1.0)
             Filled(store, experiment).model("SiameseMLP", around(0.83), seconds=seconds)
-    title, effects = times_at_one_value(read())
-    assert title == "The same where batch_size is 16 (size16):"
+    ((where, effects),) = effects_on_other_grids(read())
+    assert where == "where batch_size is 16"
     # The geometric mean of 2.0 / 1.0, 2.1 / 1.1, 2.2 / 1.2, 2.3 / 1.3.
-    assert "| weight sharing | ×1.88 [" in effects
+    assert "| weight sharing | ×1.88 [" in effects.table("seconds")
+    chosen = {run.model: run for run in read() if run.experiment == "paper"}
+    sentences, files = compose(read(), chosen)
+    (sharing,) = (line for line in sentences if line.startswith("**Weight sharing**"))
+    assert "; training time, where batch_size is 16, ×1.88 [" in sharing
+    assert "; each at its own parameters, ×7.99 [" in sharing
+    assert "The same where batch_size is 16:" in files["report.md"].decode()
     assert "differ in the values of batch_size alone" in "".join(settings_section(read()))
 
 

@@ -11,7 +11,12 @@ from storage.store import Store, open_store
 from studies.experiment.definition import Published
 from studies.report.choice import headline, model_runs
 from studies.report.headline import headline_table
-from studies.report.replication import Replication, replication_section, replications
+from studies.report.replication import (
+    Replication,
+    replication,
+    replication_section,
+    replications,
+)
 from studies.report.runs import ModelRun
 from tests.support.filled import BEST_TREE, FOREST, Filled, around, small
 
@@ -88,6 +93,18 @@ def test_reruns_at_the_published_parameters_come_before_any_cell(filled: Filled)
     there = by_model(filled.store)["AuxMLP"]
     assert there.summary == (pytest.approx(0.858), pytest.approx(0.00677, abs=1e-5), 4)
     assert (there.parameters, there.source) == ("0.005, 16, 0.9", "4 reruns")
+
+
+def test_one_rerun_of_a_model_does_not_hide_what_the_reruns_of_others_show(store: Store) -> None:
+    rerun(store, 0.9)
+    alone = small("alone", search="published", reruns=1)
+    Filled(store, alone).model("MLP", [0.813])
+    (sentence,) = replication(*read(store))
+    assert "AuxMLP (+0.044 [" in sentence
+    assert (
+        "clearly differs from what is published; one rerun cannot tell noise from a difference in "
+        "MLP; the largest difference is AuxMLP's" in sentence
+    )
 
 
 @pytest.mark.parametrize("options", [{"epochs": 1}, {"auxiliary": "logits"}])

@@ -190,7 +190,7 @@ def test_seconds_of_disturbed_timings_are_neither_shown_nor_compared(
         "No seconds are shown of MLP",
         "Seconds are means of undisturbed timings; left out, as other programs used the "
         "processors, are 1 of 4 (SiameseMLP).",
-        "Not known whether other programs disturbed them",
+        "It is not known whether other programs disturbed the timings of AuxMLP.",
     ]
     section = list(headline_section(runs, "accuracy", Pictures()))
     assert set(remarks) <= set(section)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from optuna import Study
 
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from studies.experiment.study import GridStudy
 from tests.faults.stores.leftovers import Rows, completes
 from tests.faults.stores.small_searches import Record, Search, once_trained
@@ -77,13 +77,13 @@ def test_nothing_is_written_by_whom_a_restart_took_the_lock(
     record_property: Record,
 ) -> None:
     """Here before figures are drawn, whose troubles are warnings."""
-    restart, draw = Restart(postgres, 0), Board.complete
+    restart, draw = Restart(postgres, 0), StudyNotes.complete
 
-    def complete(board: Board, grid_study: GridStudy, study: Study) -> None:
+    def complete(board: StudyNotes, grid_study: GridStudy, study: Study) -> None:
         restart()
         draw(board, grid_study, study)
 
-    monkeypatch.setattr(Board, "complete", complete)
+    monkeypatch.setattr(StudyNotes, "complete", complete)
     result = search(postgres_url, "--grid", "batch_size=128")
     wrong = restart.writes_since()
     record_property("fault", f"PostgreSQL restarts while drawing: 1 time, {len(wrong)} violations")

@@ -14,7 +14,7 @@ from optuna_dashboard import get_note
 
 from storage.store import Store, open_store
 from storage.trainings import declare
-from studies.dashboard.notes import Board
+from studies.dashboard.notes import StudyNotes
 from studies.experiment.definition import Experiment, Stage
 from studies.experiment.study import GridStudy, grid_study
 from studies.figures import figures_of
@@ -82,7 +82,7 @@ def state(study: optuna.Study, folder: Path) -> tuple[object, object]:
 
 def complete(store: Store, study: optuna.Study, folder: Path, grid: GridStudy = GRID) -> None:
     # As each run does it, with a board of its own.
-    with Board(store, folder) as board:
+    with StudyNotes(store, folder) as board:
         board.complete(grid, study)
         board.finish()
 
@@ -90,7 +90,7 @@ def complete(store: Store, study: optuna.Study, folder: Path, grid: GridStudy = 
 def test_a_running_study_has_a_note_that_follows_it(
     store: Store, study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    board = Board(store, tmp_path / "figures")
+    board = StudyNotes(store, tmp_path / "figures")
     board.refresh(GRID, study)
     assert "1 of 20 cells done" in get_note(study)
     assert "trial 0" in get_note(study)
@@ -210,12 +210,12 @@ def test_the_note_of_reruns_links_to_the_winner_and_counts_those_that_learned_no
     reruns.set_user_attr("parent", {"study": GRID.study_name, "trial": 0})
     for seed, value in ((10, 0.5), (11, 0.75)):
         add(reruns, value, rate=1e-3, seed=seed)
-    Board(store, tmp_path / "figures").refresh(grid, reruns)
+    StudyNotes(store, tmp_path / "figures").refresh(grid, reruns)
     note = get_note(reruns)
     assert "2 of 10 reruns done" in note
     assert "[trial 0 of toy/tree/size](/dashboard/studies/1/trials?numbers=0)" in note
     assert "1 training ended no better than guessing (accuracy up to 0.5)" in note
     # Of errors, the least is the best.
     least = dataclasses.replace(TOY, direction="minimize")
-    Board(store, tmp_path / "figures").refresh(grid_study(least, "tree", "rerun", {}), reruns)
+    StudyNotes(store, tmp_path / "figures").refresh(grid_study(least, "tree", "rerun", {}), reruns)
     assert "2 trainings ended no better than guessing (accuracy from 0.5)" in get_note(reruns)

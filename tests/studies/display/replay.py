@@ -64,11 +64,11 @@ class Replay:
         recorded = {seed: run for seed, run in runs.items() if seed < known}
         seeds = range(self.of.trainings_per_cell)
         running = RunningTrial(self.of, trial, {seed: str(seed) for seed in seeds}, recorded, list)
-        self.progress.asked(running)
+        self.progress.begin_cell(running)
         running.runs, running.error, running.given_up = runs, error, given_up
         if len(runs) > known:
             self.progress.trained(running, len(runs) - known, seconds)
-        self.progress.told(running)
+        self.progress.finish_cell(running)
 
 
 def run_of(seed: int, value: float | None) -> TrainingRun:

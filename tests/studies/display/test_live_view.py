@@ -179,7 +179,7 @@ with replay.progress:
     for name in NAMES:
         replay.begin(grid_study(TOY, name, "size", None))
         replay.cell(0.5, 0.5)
-    replay.progress.waits("No worker is free.")
+    replay.progress.show_waiting("No worker is free.")
     time.sleep(60)
 """
 

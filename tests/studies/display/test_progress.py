@@ -127,18 +127,18 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
 def test_what_a_run_waits_for_is_told_once_each_time(shown: io.StringIO) -> None:
     display = Progress(Console(file=shown), {})
     for reason in ("It waits.", "It waits.", None, "It waits."):
-        display.waits(reason)
+        display.show_waiting(reason)
     assert shown.getvalue().splitlines() == ["It waits."] * 2
 
 
 def test_workers_that_do_not_train_are_told_once_for_each_reason(shown: io.StringIO) -> None:
     display = Progress(Console(file=shown), {})
     refused = {"tcp://a:1": "it has torch [1]", "tcp://b:2": "it has torch [1]"}
-    display.refuses(refused)
-    display.refuses(refused | {"tcp://c:3": "it lacks numpy"})
+    display.show_refused(refused)
+    display.show_refused(refused | {"tcp://c:3": "it lacks numpy"})
     assert shown.getvalue().splitlines() == [
-        "Worker tcp://a:1, as any like it, does not train: it has torch [1].",
-        "Worker tcp://c:3, as any like it, does not train: it lacks numpy.",
+        "Worker tcp://a:1, and any like it, does not train: it has torch [1].",
+        "Worker tcp://c:3, and any like it, does not train: it lacks numpy.",
     ]
 
 

@@ -104,9 +104,13 @@ def test_lists() -> None:
         ({"depth": 2, "rate": 1.0}, ["depth 2 is the smallest", "rate 1 is the largest"]),
         # Nothing lies beyond zero, words have no order, and a single value was not searched.
         ({"depth": 4, "rate": 0.0, "kernel": "linear", "seed": 1}, []),
+        ({"exponent": -3}, ["exponent -3 is the smallest"]),
         ({}, []),
     ],
 )
 def test_values_at_the_end_of_their_grid(parameters: dict[str, Any], sentences: list[str]) -> None:
-    grid = {"depth": (2, 4, 8), "rate": (0.0, 0.5, 1.0), "kernel": ("rbf", "linear"), "seed": (1,)}
+    grid = {
+        "depth": (2, 4, 8), "rate": (0.0, 0.5, 1.0), "exponent": (-3, -2), "seed": (1,),
+        "kernel": ("rbf", "linear"),
+    }  # fmt: skip
     assert list(edges(grid, parameters)) == sentences

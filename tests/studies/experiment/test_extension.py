@@ -52,7 +52,7 @@ def search(
                 ranked[1].number,
             )
         )
-        further = further_study(studies, [cell for _, cell in cells])
+        further = further_study(studies, [cell for _, cell in cells], experiment.extend)
         if further is not None:
             studies.append(further)
     parameters = [tuple(cell.parameters.items()) for _, cell in cells]

@@ -1,5 +1,6 @@
 """A deadline: whole models first, nothing is begun that cannot end, and the next run goes on."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -8,13 +9,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from storage.reader import open_reader
 from storage.trainings import training_runs
 from studies.display.errors import UsageError
 from studies.experiment.definition import Experiment
+from studies.search import service
 from studies.search.chain import run_chains
-from studies.search.deadline import Deadline, deadline
+from studies.search.deadline import Deadline, OutOfTime, deadline
 from studies.search.driver import Driver
 from tests.support.runs import Runs
 from tests.support.standin import StandIn, narrow
@@ -105,6 +108,28 @@ def test_the_next_run_goes_on(limited: Limited, slow: StandIn, runs: Runs) -> No
     assert limited(small(slow), 600.0, {}).is_out_of_time is False
     assert len(slow.trained()) == len(set(slow.trained())) == 2 * (4 * 2 + 2)
     assert slow.trained()[: len(before)] == before
+
+
+@pytest.mark.parametrize("models", [["MLP"], ["MLP", "CNN"]])
+def test_a_run_that_left_nothing_to_train_is_not_out_of_time(
+    models: list[str], standin: StandIn, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deadline comes after the MLP is done, before the CNN's chain is begun."""
+
+    def run_all(driver: Driver, experiment: Experiment, _: object) -> None:
+        run_chains(driver, experiment, ["MLP"])
+        driver.is_out_of_time = True
+
+    monkeypatch.setattr(service, "run_chains", run_all)
+    settings = service.Settings(
+        runs.url, cluster=runs.address, deadline=Deadline(time.time() + 600)
+    )
+    console = Console(file=io.StringIO())
+    if models == ["MLP"]:
+        assert service.run_models(small(standin), models, settings, console) == []
+    else:
+        with pytest.raises(OutOfTime, match="CNN"):
+            service.run_models(small(standin), models, settings, console)
 
 
 def test_times_that_people_give() -> None:

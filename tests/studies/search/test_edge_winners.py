@@ -45,6 +45,16 @@ def test_a_winner_on_an_edge_is_told_with_what_extend_would_do(url: str) -> None
     ]
 
 
+def test_studies_that_settle_a_winner_do_not_go_beyond_its_grid(url: str) -> None:
+    settled = replace(NET, settle=4, name="toy+settle")
+    run(url, settled, "net")
+    engine = open_reader(url)
+    assert list(grid_cells(engine, "toy+settle", "net", "size@4"))
+    engine.dispose()
+    (sentence,) = edge_sentences(settled, ["net"], url)
+    assert "an edge of its grid: depth 4 is the largest tried. With --extend the" in sentence
+
+
 @pytest.mark.parametrize(("extend", "is_inside"), [(1, False), (4, True)])
 def test_what_it_announces_is_what_extend_does(url: str, extend: int, is_inside: bool) -> None:
     run(url, NET, "net")

@@ -115,8 +115,8 @@ class Interrupted(Progress):
 
     ticks: Iterator[int]
 
-    def told(self, trial: RunningTrial) -> None:
-        super().told(trial)
+    def finish_cell(self, trial: RunningTrial) -> None:
+        super().finish_cell(trial)
         self._tick()
 
     def trained(

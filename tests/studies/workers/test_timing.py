@@ -102,7 +102,7 @@ class Slow(Training):
 
 def test_seconds_are_without_what_is_kept_for_people(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "_sent", {"key": ({"model": Slow()}, None)})
-    (report,) = job.do(Job("key", "model", {}, (0,), ALL_CORES, "accuracy"))
+    (report,) = job.run_job(Job("key", "model", {}, (0,), ALL_CORES, "accuracy"))
     assert report["train_seconds"] < 0.5
     assert load(report["weights"])["a"] == 1
 
@@ -140,7 +140,7 @@ def test_each_timing_has_the_whole_deadline(
     """As the process would end otherwise."""
     monkeypatch.setattr(job, "_sent", {"key": ({"model": training}, None)})
     monkeypatch.setattr(disturbance, "share_of_others", lambda before, after: 0.9)
-    (report,) = attempt(0.7, Job("key", "model", {"slow": 1}, (0,), ALL_CORES, "accuracy")).reports
+    (report,) = attempt(0.7, Job("key", "model", {"slow": 1}, (0,), ALL_CORES, "accuracy")).replies
     assert training.calls == 3
     assert report["disturbance"] == 0.9
 
@@ -151,7 +151,7 @@ def test_readings_are_taken_around_the_training(monkeypatch: pytest.MonkeyPatch)
     walls = iter([0.0, 10.0])
     readings = (Reading({0}, wall, busy=wall, own=0.9 * wall) for wall in walls)
     monkeypatch.setattr(disturbance, "read", lambda: next(readings))
-    (report,) = job.do(Job("key", "model", {}, (0,), ALL_CORES, "accuracy"))
+    (report,) = job.run_job(Job("key", "model", {}, (0,), ALL_CORES, "accuracy"))
     assert report["disturbance"] == pytest.approx(0.1)
     assert report["processor"] == processor()
     torch.set_num_threads(torch.get_num_threads())

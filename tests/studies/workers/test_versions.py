@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from studies.workers import job, versions
-from studies.workers.job import Job, TrainingsPlugin, attempt, unfit
+from studies.workers.job import Job, TrainingsPlugin, attempt, wait_for_refusal
 from studies.workers.versions import difference
 
 ASKED = Job("abc", "MLP", {}, (0,), 1, "accuracy")
@@ -29,7 +29,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> TrainingsPlugin:
 def outcome(plugin: TrainingsPlugin) -> tuple[Any, str | None]:
     """What becomes of a job, and why."""
     plugin.setup(SimpleNamespace(address="tcp://a:1", log_event=lambda *_: None))
-    return attempt(60.0, ASKED), asyncio.run(unfit("abc"))
+    return attempt(60.0, ASKED), asyncio.run(wait_for_refusal("abc"))
 
 
 def test_equal_versions_are_fit(plugin: TrainingsPlugin) -> None:
@@ -62,4 +62,4 @@ def test_what_a_worker_cannot_load_it_does_not_train(plugin: TrainingsPlugin) ->
 
 def test_without_trainings_a_worker_does_not_train(plugin: TrainingsPlugin) -> None:
     assert attempt(60.0, ASKED) is None
-    assert "did not reach it" in str(asyncio.run(unfit("abc")))
+    assert "did not reach it" in str(asyncio.run(wait_for_refusal("abc")))
