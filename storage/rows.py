@@ -153,20 +153,33 @@ class StudyAttributes:
     """All of them, by name."""
 
     @property
-    def certainty(self) -> Certainty | None:
-        """How sure the winner is; None of reruns, while a search goes on, and of older studies."""
-        names = ("repeats", "contenders", "win_again", "repeats_to_settle", "largest_gap")
-        repeats, cells, win_again, to_settle, gap = map(self.attributes.get, names)
-        # Others may have set them to anything.
-        if (
-            type(repeats) is not int
-            or not (isinstance(cells, list) and all(type(cell) is str for cell in cells))
-            or not isinstance(win_again, float | None)
-            or type(to_settle) not in (int, type(None))
-            or not isinstance(gap, float | None)
-        ):
-            return None
-        return Certainty(repeats, tuple(cells), win_again, to_settle, gap)
+    def objective(self) -> str:
+        """The name of what is measured."""
+        return str(self.attributes.get("objective", "accuracy"))
+
+    @property
+    def sign(self) -> int:
+        """1 where more of the objective is better, -1 where less is."""
+        return -1 if self.attributes.get("direction") == "minimize" else 1
+
+
+def kept_certainty(attributes: Mapping[str, Any]) -> Certainty | None:
+    """Return how sure a study keeps its winner to be.
+
+    None for reruns, while a search goes on, and for older studies.
+    """
+    names = ("repeats", "contenders", "win_again", "repeats_to_settle", "largest_gap")
+    repeats, cells, win_again, to_settle, gap = map(attributes.get, names)
+    # Others may have set them to anything.
+    if (
+        type(repeats) is not int
+        or not (isinstance(cells, list) and all(type(cell) is str for cell in cells))
+        or not isinstance(win_again, float | None)
+        or type(to_settle) not in (int, type(None))
+        or not isinstance(gap, float | None)
+    ):
+        return None
+    return Certainty(repeats, tuple(cells), win_again, to_settle, gap)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storage.cells import DECIDED
-from storage.rows import Certainty, RankedCell, StudyAttributes
+from storage.rows import Certainty, RankedCell, StudyAttributes, kept_certainty
 
 Values = NDArray[np.float64]
 
@@ -198,11 +198,10 @@ def certainty_of(study: StudyAttributes, cells: Sequence[RankedCell]) -> Certain
     None while a cell is undecided.
     """
     grid = study.attributes.get("grid")
-    known = study.certainty
+    known = kept_certainty(study.attributes)
     if known is not None or not isinstance(grid, dict) or "extends" in study.attributes:
         return known
     if sum(cell.state in DECIDED for cell in cells) < math.prod(map(len, grid.values())):
         return None
-    sign = -1 if study.attributes.get("direction") == "minimize" else 1
     rank_by = study.attributes.get("protocol", {}).get("rank_by", "mean")
-    return certainty(cells, sign, rank_by)
+    return certainty(cells, study.sign, rank_by)

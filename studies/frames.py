@@ -60,11 +60,10 @@ def results(storage: str = DEFAULT_STORAGE, experiment: str | None = None) -> Re
             columns = read_columns(connection)
         cells = [cell for cell in ranked_cells(engine) if experiment in (None, cell.experiment)]
         fresh = reruns(engine, experiment)
-        of_study = {(s.experiment, s.model): s.attributes for s in studies(engine)}
+        measured = {(s.experiment, s.model): s.objective for s in studies(engine)}
         trainings = list(_trainings(engine, cells, fresh, is_whole=experiment is None))
     finally:
         engine.dispose()
-    measured = {key: str(known.get("objective", "accuracy")) for key, known in of_study.items()}
     parameters, names = list(columns["parameter"]), objectives(columns)
 
     def frame(rows: Iterable[Mapping[str, Any]], *header: str) -> "DataFrame":

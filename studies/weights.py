@@ -59,20 +59,19 @@ def stored_weights(
             raise UsageError(f"{where} has no reruns of {model} yet: a run ends in them")
         if len(names) > 1:
             raise UsageError(f"{model} has reruns in {listed(names)}: name one experiment")
-        attributes = next(
-            study.attributes
+        of_reruns = next(
+            study
             for study in known
             if (study.experiment, study.model, study.stage) == (names[0], model, "rerun")
         )
-        sign = -1 if attributes.get("direction") == "minimize" else 1
-        rerun = _chosen(model, done, seed, sign)
+        rerun = _chosen(model, done, seed, of_reruns.sign)
         run = recorded(engine, [rerun.fingerprint or ""]).get(rerun.fingerprint or "")
         path = _file(engine, artifact_dir or artifact_folder(storage), rerun, run)
     finally:
         engine.dispose()
     assert run is not None
-    definition = attributes.get("definition")
-    return StoredWeights(path, run, rerun.experiment, definition, str(attributes["objective"]))
+    definition = of_reruns.attributes.get("definition")
+    return StoredWeights(path, run, rerun.experiment, definition, of_reruns.objective)
 
 
 def save_weights(path: Path, stored: StoredWeights) -> None:

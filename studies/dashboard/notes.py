@@ -16,13 +16,13 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 
 from storage.queries import (
     GridCell,
-    StudyAttributes,
     best_cell,
     model_results,
     reruns,
     stage_cells,
 )
 from storage.reader import open_reader
+from storage.rows import kept_certainty
 from storage.store import Store
 from studies.dashboard.note_text import rerun_note, search_note
 from studies.display.exit_codes import raise_postponed
@@ -122,8 +122,7 @@ class StudyNotes:
         so_far = (grid.experiment.name, grid.model, grid.stage, grid.extension)
         best = best_cell(engine, *so_far)
         cells = stage_cells(engine, *so_far)
-        names = (grid.experiment.name, grid.model, grid.name)
-        known = StudyAttributes(*names, study.user_attrs).certainty
+        known = kept_certainty(study.user_attrs)
         return search_note(grid, cells, best, _trial_of(study, best), start, known)
 
     def _dead(self, grid: GridStudy) -> int:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from storage.queries import Certainty, ModelResult, StudyAttributes
+from storage.queries import Certainty, ModelResult
+from storage.rows import kept_certainty
 from studies.dashboard.overview import Stage
 from studies.display.certainty import settling_text, share_text
 from studies.display.words import (
@@ -104,7 +105,7 @@ def timings_text(result: ModelResult | None) -> str:
 
 def _certainty(stage: Stage) -> Certainty | None:
     """Return the certainty that a stage's last study keeps, of all cells of the stage."""
-    return StudyAttributes("", "", stage.name, stage.attributes[-1]).certainty
+    return kept_certainty(stage.attributes[-1])
 
 
 def _published(stage: Stage) -> Mapping[str, Any]:

@@ -90,7 +90,7 @@ class Pages:
 
     def command(self) -> str:
         """Return a command that would make the store, without the password."""
-        words = ["python", "-m", "studies.run", "MLP"]
+        words = ["python", "-m", "studies.run", "all"]
         if self._url != DEFAULT_STORAGE:
             words += ["--storage", without_secrets(self._url)]
         return shlex.join(words)

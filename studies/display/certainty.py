@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine
 
 from storage.queries import Certainty, StudyAttributes, ranked_cells
+from storage.rows import kept_certainty
 from studies.display.columns import aligned
 
 MOST = 40
@@ -29,9 +30,9 @@ def known_certainty(
     Where older versions kept none, it is computed, unless more than `MOST` searches lack it.
     """
     certainty: dict[tuple[str, str], dict[str, Certainty]] = defaultdict(dict)
-    lacking = sum(study.certainty is None for study in searches)
+    lacking = sum(kept_certainty(study.attributes) is None for study in searches)
     for study in searches:
-        known = study.certainty
+        known = kept_certainty(study.attributes)
         if known is None and lacking <= MOST and "grid" in study.attributes:
             # It loads NumPy, which takes as long as all else together.
             from studies.certainty import certainty_of

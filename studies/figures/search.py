@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from storage.queries import GridCell, StudyAttributes
+from storage.queries import GridCell
+from storage.rows import kept_certainty
 from storage.trainings import Value
 from studies.display.words import plus_minus, value_text
 from studies.figures.style import HEIGHT, canvas, legend_below
@@ -49,7 +50,7 @@ class Search:
     ) -> "Search":
         """Return what the attributes of a study hold."""
         pairs = attributes.get("protocol", {}).get("select_on", "test")
-        certainty = StudyAttributes("", model, "", attributes).certainty
+        certainty = kept_certainty(attributes)
         return cls(
             model, grid_of(attributes, cells), f"{pairs} {attributes.get('objective', 'accuracy')}",
             attributes.get("direction") == "minimize", attributes.get("published"),

@@ -59,7 +59,7 @@ def compose(
         *replication_section(runs, chosen),
     ]
     details = [
-        *(pairs_section(pairs.contrasts, objective) if len(chosen) > 1 else ()),
+        *(pairs_section(pairs, objective) if len(chosen) > 1 else ()),
         *searches_section(chosen.values(), pictures),
         *convergence_section(chosen.values(), pictures),
         *settings_section(runs),

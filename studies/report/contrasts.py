@@ -93,11 +93,13 @@ def estimated(
     least = [
         min(LEAST_TIMINGS, contrast.seeds) if measure == "seconds" else 1 for contrast in contrasts
     ]
-    known = [len(sample) >= max(1, few) for sample, few in zip(samples, least, strict=True)]
-    made = iter(
-        estimates([sample for sample, is_known in zip(samples, known, strict=True) if is_known])
-    )
-    values = [next(made) if is_known else None for is_known in known]
+    known = {
+        place: sample
+        for place, (sample, few) in enumerate(zip(samples, least, strict=True))
+        if len(sample) >= max(1, few)
+    }
+    made = dict(zip(known, estimates(list(known.values())), strict=True))
+    values = [made.get(place) for place in range(len(contrasts))]
     if measure in ("objective", "validation"):
         return values
     return [None if value is None else value.exp() for value in values]
@@ -130,30 +132,34 @@ class Pairs:
         p_values = step_down(np.array(rows, np.float64)) if seeds else [None] * len(samples)
         return cls(contrasts, estimated(contrasts, measure), p_values)
 
-    def text(self, first: str, second: str) -> str:
-        """Return the difference of two models, with marks: `+0.031*`; empty where not known."""
-        known = zip(self.contrasts, self.estimates, self.p_values, strict=True)
-        for contrast, estimate, p in known:
-            names = contrast.runs[0].model, contrast.runs[1].model
-            if names == (first, second) and estimate is not None:
+    @property
+    def texts(self) -> dict[tuple[str, str], str]:
+        """The known differences of two models, by their names, with marks: `+0.031*`."""
+        texts = {}
+        for contrast, estimate, p in zip(
+            self.contrasts, self.estimates, self.p_values, strict=True
+        ):
+            if estimate is not None:
+                first, second = contrast.runs
                 mark = "*" if p is not None and p < SIGNIFICANT else ""
                 is_equal = not estimate.neutral and estimate.is_equal(contrast.margin)
-                return estimate.text + mark + "=" * is_equal
-        return ""
+                texts[first.model, second.model] = estimate.text + mark + "=" * is_equal
+        return texts
 
     def matrix(self) -> str:
         """Return a table: a model in each row against those in the columns after it."""
         models = list(dict.fromkeys(run.model for pair in self.contrasts for run in pair.runs))
-        titles = ["", *(str(number) for number in range(2, len(models) + 1))]
+        titles, texts = ["", *map(str, range(2, len(models) + 1))], self.texts
         rows = [
-            [f"{number} {first}", *(self.text(first, second) for second in models[1:])]
+            [f"{number} {first}", *(texts.get((first, second), "") for second in models[1:])]
             for number, first in enumerate(models, 1)
         ]
         return table(titles, rows)
 
 
-def pairs_section(contrasts: Sequence[Contrast], objective: str) -> Iterator[str]:
+def pairs_section(pairs: Pairs, objective: str) -> Iterator[str]:
     """Yield all pairs of models in a matrix, then their times."""
+    contrasts = pairs.contrasts
     yield "## Pairs of models"
     if not contrasts:
         yield "No two complete models share seeds."
@@ -177,7 +183,7 @@ def pairs_section(contrasts: Sequence[Contrast], objective: str) -> Iterator[str
         f"test, corrected for all {len(contrasts)} pairs. {few}{equal}Without a mark the two "
         "cannot be told apart."
     )
-    yield Pairs.of(contrasts, "objective").matrix()
+    yield pairs.matrix()
     seconds = Pairs.of(contrasts, "seconds")
     if any(estimate is not None for estimate in seconds.estimates):
         yield folded(

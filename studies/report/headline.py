@@ -13,7 +13,7 @@ from studies.display.words import (
 from studies.figures import model_figures
 from studies.report.choice import differences
 from studies.report.page import Pictures, table_of_known
-from studies.report.published import FAR, beyond_noise, distance, is_far
+from studies.report.published import FAR, against_published, distance, is_far
 from studies.report.runs import RESTLESS, ModelRun
 
 METHOD = (
@@ -48,7 +48,8 @@ def headline_section(
 
 def headline_table(runs: Mapping[str, ModelRun]) -> str:
     """Return objective and seconds of the reruns, what is published beside them."""
-    marked = beyond_noise(list(runs.values()))
+    differences = against_published(list(runs.values()))
+    marked = {model for model, difference in differences.items() if difference.direction}
     objective = next(iter(runs.values())).objective
     is_mixed = len({run.experiment for run in runs.values()}) > 1
     titles = ("model", objective, "published", "difference", "", "seconds", "", "published")

@@ -33,14 +33,6 @@ def against_published(runs: Sequence[ModelRun]) -> dict[str, Estimate]:
     return {run.model: gap for run, gap in zip(known, differences, strict=True)}
 
 
-def beyond_noise(runs: Sequence[ModelRun]) -> set[str]:
-    """Return the models whose objective differs from the published one by more than noise explains.
-
-    A model with a single rerun is never among them.
-    """
-    return {model for model, gap in against_published(runs).items() if gap.direction}
-
-
 def is_far(run: ModelRun) -> bool:
     """Return whether our mean is further from a published fraction than can be left unexplained."""
     return bool(run.published) and run.is_fraction and abs(distance(run)) > FAR

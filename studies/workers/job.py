@@ -208,7 +208,10 @@ def attempt(deadline: float, job: Job) -> Done | Failed | None:
         # As Dask would tell of it: a cluster's own log is the place for the traceback.
         logging.getLogger("distributed.worker").warning("a training failed", exc_info=True)
         return Failed(f"{type(error).__name__}: {error}".partition("\n")[0])
-    return Done(undisturbed(replies, train, job.objective) if job.is_timed else replies)
+    if job.is_timed:
+        # What is timed is a single training.
+        replies = [undisturbed(replies[0], lambda: train()[0], job.objective)]
+    return Done(replies)
 
 
 @contextmanager

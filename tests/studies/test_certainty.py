@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from storage.queries import Certainty, RankedCell, StudyAttributes
+from storage.rows import kept_certainty
 from studies.certainty import (
     MOST,
     certainty,
@@ -196,11 +197,11 @@ KEPT = {
 
 
 def test_what_a_study_keeps_comes_back() -> None:
-    assert study(**KEPT).certainty == Certainty(10, named(1, 0), 0.75, None)
+    assert kept_certainty(study(**KEPT).attributes) == Certainty(10, named(1, 0), 0.75, None)
     assert certainty_of(study(**KEPT), []) == Certainty(10, named(1, 0), 0.75, None)
     for odd in ("words", [0.5], [1], {"a": 1}, True):
         for key in KEPT:
-            assert study(**{**KEPT, key: odd}).certainty is None
+            assert kept_certainty(study(**{**KEPT, key: odd}).attributes) is None
     assert study(**KEPT | {"repeats": None}).certainty is None
 
 

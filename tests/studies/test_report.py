@@ -24,7 +24,7 @@ from studies.report.contrasts import Contrast, estimated
 from studies.report.headline import headline_section, headline_table
 from studies.report.optimism import values_on_test
 from studies.report.page import Pictures
-from studies.report.published import beyond_noise, is_far
+from studies.report.published import against_published, is_far
 from studies.report.runs import ModelRun
 from studies.report.searches import dead_trainings
 from tests.support.filled import PAPER, Filled, around, family, small
@@ -128,6 +128,10 @@ def test_ours_stands_beside_what_is_published_with_marks(text: str) -> None:
     assert "| SiameseMLP | 0.830 ± 0.007 | 0.847 ± 0.012 | -0.017 | † |" in text
     assert "CNN" not in rows
     assert "| MLP | 0.001 | 16 | - | 0.0005, 8 | 1,234 | 4 |" in text
+
+
+def beyond_noise(runs: list[ModelRun]) -> set[str]:
+    return {model for model, gap in against_published(runs).items() if gap.direction}
 
 
 def test_marks_are_for_what_is_beyond_noise_far_or_restless(url: str) -> None:

@@ -52,7 +52,7 @@ def test_it_waits_for_a_store_shows_it_and_waits_again(
         status, page = get(address)
         assert status == 200
         assert f"{WAITS} {tmp_path / 'studies.db'}." in page
-        assert f"python -m studies.run MLP --storage {url}" in page
+        assert f"python -m studies.run all --storage {url}" in page
         assert WAITS in get(f"{address}/dashboard")[1]
         status, answer = get(f"{address}/api/studies")
         assert (status, list(json.loads(answer))) == (503, ["reason"])

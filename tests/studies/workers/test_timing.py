@@ -61,7 +61,7 @@ def attempted(monkeypatch: pytest.MonkeyPatch, training: Counted) -> Attempt:
         taken = iter(shares)
         monkeypatch.setattr(disturbance, "share_of_others", lambda before, after: next(taken))
         done = attempt(60.0, Job("key", "model", parameters, (0,), threads, "accuracy"))
-        return done.reports if isinstance(done, Done) else done
+        return done.replies if isinstance(done, Done) else done
 
     return do
 

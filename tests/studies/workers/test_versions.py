@@ -35,7 +35,7 @@ def outcome(plugin: TrainingsPlugin) -> tuple[Any, str | None]:
 def test_equal_versions_are_fit(plugin: TrainingsPlugin) -> None:
     assert difference(versions.versions()) is None
     done, reason = outcome(plugin)
-    assert done.reports[0]["numbers"] == {"accuracy": 0.5}
+    assert done.replies[0]["numbers"] == {"accuracy": 0.5}
     assert reason is None
 
 
