@@ -48,6 +48,8 @@ def _effects(
     on_other_grids: Sequence[tuple[str, Effects]],
 ) -> Iterator[str]:  # fmt: skip
     """Yield a sentence on each effect: what it does over all groups, and its size in each."""
+    if not effects.contrasts:
+        return
     known = effects.estimates("objective")
     ways = [*on_other_grids, ("each at its own parameters", effects)]
     times = [(way, of_way.groups[-1], of_way.estimates("seconds")) for way, of_way in ways]

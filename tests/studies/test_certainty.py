@@ -202,7 +202,7 @@ def test_what_a_study_keeps_comes_back() -> None:
     for odd in ("words", [0.5], [1], {"a": 1}, True):
         for key in KEPT:
             assert kept_certainty(study(**{**KEPT, key: odd}).attributes) is None
-    assert study(**KEPT | {"repeats": None}).certainty is None
+    assert kept_certainty(study(**KEPT | {"repeats": None}).attributes) is None
 
 
 def test_of_a_complete_study_without_a_record_it_is_computed() -> None:

@@ -109,7 +109,7 @@ def test_a_race_is_told_from_the_least_to_the_most(store: Store, standin: StandI
     lines = list(planned(forecast))
     # Three of each of four cells, the other seven of a leader, and the reruns.
     assert any("29 to 50" in line for line in lines)
-    assert "at least, and at most" in lines[-1]
+    assert "from least to most" in lines[-1]
 
 
 def test_further_studies_are_not_counted(store: Store, standin: StandIn) -> None:

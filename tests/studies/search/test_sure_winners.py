@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from storage.queries import ranked_cells, studies
 from storage.reader import open_reader
+from storage.rows import kept_certainty
 from storage.store import open_store
 from studies.best import app
 from studies.certainty import certainty
@@ -60,7 +61,7 @@ def test_every_search_of_a_chain_keeps_it(runs: Runs, standin: StandIn) -> None:
         cells = list(ranked_cells(engine, experiment="toy", model="AuxMLP", base=stage))
         known = certainty(cells, 1, "mean")
         assert known is not None and known.contenders[0] == cells[0].name
-        kept = {study.stage: study.certainty for study in studies(engine)}
+        kept = {study.stage: kept_certainty(study.attributes) for study in studies(engine)}
         assert kept[stage] == known and kept["rerun"] is None
         numbers = len(known.contenders), known.win_again, known.repeats_to_settle
         expected.append(("AuxMLP", stage, 6, *numbers))
