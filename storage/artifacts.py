@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection, text
 
 from storage.errors import StoreError, explained, unwritable
+from storage.files import replace_whole
 from storage.rows import TrainingRun
 
 _PREFIX = "artifacts:"
@@ -80,11 +80,7 @@ def _copy(source: Path, target: Path) -> None:
         if target.exists() and target.samefile(source):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as unfinished:
-            # At once, as somebody may be reading the one of before.
-            file = Path(unfinished) / target.name
-            file.write_bytes(content)
-            file.replace(target)
+        replace_whole(target, content)
         is_same = target.read_bytes() == content
     except OSError as error:
         raise unwritable(target, error) from error

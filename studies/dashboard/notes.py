@@ -14,6 +14,7 @@ from typing import Self
 from optuna import Study
 from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 
+from storage.files import replace_whole
 from storage.queries import (
     GridCell,
     best_cell,
@@ -167,15 +168,14 @@ def attach(study: Study, folder: Path, name: str, content: bytes) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     name, known = file_name(name), _known(study)
+    if name in known:
+        replace_whole(folder / known[name], content)
+        return
     with tempfile.TemporaryDirectory(dir=folder) as unfinished:
         file = Path(unfinished) / name
         file.write_bytes(content)
-        if name in known:
-            # At once, as somebody may be reading the one of before.
-            file.replace(folder / known[name])
-        else:
-            store = FileSystemArtifactStore(folder)
-            upload_artifact(study_or_trial=study, file_path=str(file), artifact_store=store)
+        store = FileSystemArtifactStore(folder)
+        upload_artifact(study_or_trial=study, file_path=str(file), artifact_store=store)
 
 
 def _write_note(study: Study, text: str) -> None:

@@ -24,7 +24,7 @@ from studies.search.deadline import Deadline
 from studies.search.dispatch import Dispatch
 from studies.search.durations import Durations
 from studies.search.grid_sampler import Grid, completed, fail_unfinished
-from studies.search.jobs import cut_into_jobs, groups_in_a_job
+from studies.search.jobs import cut_into_jobs
 from studies.search.plan import study_plan
 from studies.search.provenance import Data
 from studies.search.racing import Portion, race
@@ -181,7 +181,7 @@ class Driver:
             for seed in elsewhere:
                 self._waiting[running.fingerprints[seed]].append((round, running))
             self._waiting |= {running.fingerprints[seed]: [] for seed in own}
-            jobs = self._jobs(round, running, own)
+            jobs = self._jobs(round, running, own) if own else []
             running.unfinished_jobs = len(jobs) + len(elsewhere)
             round.unfinished += running.unfinished_jobs
             if not running.unfinished_jobs and round.ends_cells:
@@ -190,11 +190,9 @@ class Driver:
 
     def _jobs(self, round: Round, running: RunningTrial, seeds: Sequence[int]) -> list[Job]:
         """Return the jobs for some seeds of a cell, so that no worker lacks one."""
-        if not seeds:
-            return []
         threads = sum(host.threads for host in self.cluster.hosts())
-        groups = groups_in_a_job(running, seeds, self.durations, threads, round.left + 1)
-        return cut_into_jobs(running, seeds, self.cluster.key, groups)
+        key, cells_left = self.cluster.key, round.left + 1
+        return cut_into_jobs(running, seeds, key, self.durations, threads, cells_left)
 
     def _collect(self, ended: Sequence[tuple[Work, list[Reply] | Failed]]) -> list[Round]:
         """Record the trainings of ended jobs, all at once, then finish the cells they complete.

@@ -15,47 +15,38 @@ FULL = 0.5
 
 
 def cut_into_jobs(
-    running: RunningTrial, seeds: Sequence[int], key: str, groups: int = 1
+    running: RunningTrial,
+    seeds: Sequence[int],
+    key: str,
+    durations: Durations,
+    threads: int,
+    cells_left: int,
 ) -> list[Job]:
-    """Return the jobs that train some seeds of a cell. A rerun is timed: it has all cores.
+    """Return the jobs that train some seeds of a cell.
 
-    The seeds that gain from being trained side by side are a group; a job has up to so many groups.
+    The seeds that gain from being trained side by side are a group. Groups share a job where
+    trainings are short, as far as this cell and those to come, `cells_left` in all, stay enough
+    jobs for all `threads`. A rerun is timed: it is alone, and has all cores. The jobs of a race are
+    not shared, as each of its rounds ends with its slowest job.
     """
     study = running.study
     model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
-    at_once, threads = 1, ALL_CORES
+    at_once, groups, cores = 1, 1, ALL_CORES
     if not study.is_rerun:
-        at_once, threads = study.experiment.training(model).seeds_at_once(parameters), 1
+        at_once, cores = study.experiment.training(model).seeds_at_once(parameters), 1
+        seconds = durations.recent(model, parameters)
+        if not study.is_race and seconds is not None and at_once * seconds <= SHORT:
+            groups = _groups_in_a_job(len(seeds), at_once, seconds, math.ceil(threads / cells_left))
     objective, needs_validation = study.experiment.objective, study.pairs == "validation"
     size = at_once * groups
     return [
-        Job(key, model, parameters, share, threads, objective, needs_validation, at_once)
+        Job(key, model, parameters, share, cores, objective, needs_validation, at_once)
         for share in (tuple(seeds[i : i + size]) for i in range(0, len(seeds), size))
     ]
 
 
-def groups_in_a_job(
-    running: RunningTrial,
-    seeds: Sequence[int],
-    durations: Durations,
-    threads: int,
-    cells_left: int,
-) -> int:
-    """Return how many groups of seeds share a job of a cell: several where trainings are short.
-
-    This cell and those to come, `cells_left` in all, are enough jobs for all `threads`. What is
-    timed or raced is not shared: each rerun is alone, and each round of a race ends with its
-    slowest job.
-    """
-    study = running.study
-    if study.is_rerun or study.is_race:
-        return 1
-    model, parameters = study.recorded_as(study.cell(running.trial.params).parameters)
-    at_once = study.experiment.training(model).seeds_at_once(parameters)
-    seconds = durations.recent(model, parameters)
-    if seconds is None or at_once * seconds > SHORT or len(seeds) <= at_once:
-        return 1
-    groups = math.ceil(len(seeds) / at_once)
-    together = groups * at_once * seconds
-    jobs = max(math.ceil(together / FULL), math.ceil(threads / cells_left))
-    return math.ceil(groups / min(jobs, groups))
+def _groups_in_a_job(trainings: int, at_once: int, seconds: float, least_jobs: int) -> int:
+    """Return how many groups of trainings of some seconds share one of at least so many jobs."""
+    groups = math.ceil(trainings / at_once)
+    jobs = max(math.ceil(groups * at_once * seconds / FULL), least_jobs)
+    return max(1, math.ceil(groups / min(jobs, groups)))

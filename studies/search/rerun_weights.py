@@ -2,13 +2,12 @@
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from storage.artifacts import attribute, weights_id
+from storage.files import replace_whole
 from storage.trainings import TrainingRun
 from studies.experiment.study import GridStudy
 from studies.experiment.weights import described
@@ -39,7 +38,8 @@ class RerunWeights:
                 elif weights is not None:
                     try:
                         content = described(weights, _description(running.study, run))
-                        self._write(weights_id(run), content)
+                        self.folder.mkdir(parents=True, exist_ok=True)
+                        replace_whole(self.folder / weights_id(run), content, is_synced=True)
                     except OSError as error:
                         place = f"{error.strerror}: {self.folder}"
                         self._warn(running.study, run, place)
@@ -54,17 +54,6 @@ class RerunWeights:
             if (self.folder / identifier).is_file():
                 named |= attribute(identifier, f"{run.model}-seed{seed}.safetensors")
         return named
-
-    def _write(self, name: str, content: bytes) -> None:
-        """Write a file, whole or not at all, and wait until it is on disk."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.folder) as unfinished:
-            path = Path(unfinished) / name
-            with path.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            path.replace(self.folder / name)
 
     def _warn(self, study: GridStudy, run: TrainingRun, reason: str) -> None:
         # Results are worth more: the rerun counts. One warning, where all ten have the same reason.

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from storage.files import replace_whole
 from studies.bound import cache_folder
 from studies.experiment.definition import Experiment
 from studies.experiment.stage import RERUN
@@ -142,11 +142,9 @@ def kept(
 
 def keep(path: Path, speed: Speed) -> None:
     """Write a speed as a whole or not at all: what cannot be kept is measured again."""
-    temporary = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(asdict(speed)))
-        temporary.replace(path)
+        replace_whole(path, json.dumps(asdict(speed)).encode())
     except OSError:
         pass
 

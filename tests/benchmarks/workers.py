@@ -84,9 +84,9 @@ def search(model: str, chosen: Experiment, workers: int, digits: pairs.PooledDig
         ):
             durations = Durations(store.engine, timed, workers)
             progress = Progress(Console(quiet=True), {})
-            board = StudyNotes(store, Path(folder) / "artifacts")
+            notes = StudyNotes(store, Path(folder) / "artifacts")
             data = Data("mnist-sample", digits.sha256)
-            driver = Driver(store, lock, cluster, data, progress, durations, notes=board)
+            driver = Driver(store, lock, cluster, data, progress, durations, notes=notes)
             driver.run([driver.rounds(study, open_study(driver, study))])
         jobs = [tuple(map(float, line.split())) for line in diary.read_text().splitlines()]
     began, ended = min(job[0] for job in jobs), max(job[1] for job in jobs)

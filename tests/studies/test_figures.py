@@ -323,6 +323,18 @@ def test_groups_have_colours_and_models_of_no_group_have_markers() -> None:
     assert len({colour for colour, _ in looks(PLAIN[:12])}) == 1
 
 
+def test_each_panel_of_losses_has_its_own_scale() -> None:
+    """An auxiliary loss is added to the loss of the comparison."""
+    figure = loss_panels({"AuxMLP": [(4.7, 3.0)], "MLP": [(0.7, 1e-5)], "odd": [(0.5, -0.5)]})
+    figure.draw_without_rendering()
+    with_auxiliary, without, negative = figure.axes[:3]
+    assert 2 < with_auxiliary.get_ylim()[0] < 3 < with_auxiliary.get_ylim()[1] < 6
+    low, high = without.get_ylim()
+    shown = [tick for tick in without.get_yticks() if low <= tick <= high]
+    assert len(shown) > 1 and all(f"{tick:e}".startswith("1.0000") for tick in shown)
+    assert (without.get_yscale(), negative.get_yscale()) == ("log", "linear")
+
+
 def test_effects_stand_where_their_values_and_intervals_are() -> None:
     (axes,) = effects(EFFECTS).axes
     for place, (row, drawn) in enumerate(zip(EFFECTS.values(), axes.containers, strict=True)):

@@ -127,9 +127,9 @@ def test_a_note_shows_any_text_as_it_is(url: str, tmp_path: Path) -> None:
     grid = grid_study(HOSTILE, "Forest", "shape", None)
     with open_store(url) as store:
         study = optuna.load_study(study_name=grid.study_name, storage=store.optuna)
-        with StudyNotes(store, tmp_path / "figures") as board:
-            board.complete(grid, study)
-            board.finish()
+        with StudyNotes(store, tmp_path / "figures") as notes:
+            notes.complete(grid, study)
+            notes.finish()
         note = get_note(study)
     assert "![curve](/artifacts/" in note
     assert note.count("](") == 2, "the curve, and the link to the winner"

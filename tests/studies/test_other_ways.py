@@ -79,6 +79,17 @@ def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) ->
     assert "differ in the values of batch_size alone" in "".join(settings_section(read()))
 
 
+def test_models_whose_reruns_were_the_same_trainings_are_named(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        for model, mean in (("MLP", 0.80), ("SiameseMLP", 0.85), ("AuxsiameseMLP", 0.85)):
+            Filled(store, small()).model(model, around(mean))
+    sentences, _ = compose(read(), {run.model: run for run in read()})
+    assert [sentence for sentence in sentences if "are the same" in sentence] == [
+        "**SiameseMLP and AuxsiameseMLP are the same** at their winners' parameters: their reruns "
+        "agree in every loss, so what distinguishes them has no effect there."
+    ]
+
+
 def test_times_of_a_restless_machine_give_no_ratio(url: str, read: Read) -> None:
     with open_store(url) as store:
         Filled(store, small()).model("MLP", around(0.80), seconds=20.0)

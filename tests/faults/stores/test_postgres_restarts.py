@@ -79,9 +79,9 @@ def test_nothing_is_written_by_whom_a_restart_took_the_lock(
     """Here before figures are drawn, whose troubles are warnings."""
     restart, draw = Restart(postgres, 0), StudyNotes.complete
 
-    def complete(board: StudyNotes, grid_study: GridStudy, study: Study) -> None:
+    def complete(notes: StudyNotes, grid_study: GridStudy, study: Study) -> None:
         restart()
-        draw(board, grid_study, study)
+        draw(notes, grid_study, study)
 
     monkeypatch.setattr(StudyNotes, "complete", complete)
     result = search(postgres_url, "--grid", "batch_size=128")

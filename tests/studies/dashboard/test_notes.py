@@ -75,30 +75,30 @@ def add(study: optuna.Study, value: float, **parameters: Any) -> None:
 
 
 def state(study: optuna.Study, folder: Path) -> tuple[object, object]:
-    """All that a board could have written."""
+    """All that a notes could have written."""
     files = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
     return study._storage.get_study_system_attrs(study._study_id), files
 
 
 def complete(store: Store, study: optuna.Study, folder: Path, grid: GridStudy = GRID) -> None:
-    # As each run does it, with a board of its own.
-    with StudyNotes(store, folder) as board:
-        board.complete(grid, study)
-        board.finish()
+    # As each run does it, with a notes of its own.
+    with StudyNotes(store, folder) as notes:
+        notes.complete(grid, study)
+        notes.finish()
 
 
 def test_a_running_study_has_a_note_that_follows_it(
     store: Store, study: optuna.Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    board = StudyNotes(store, tmp_path / "figures")
-    board.refresh(GRID, study)
+    notes = StudyNotes(store, tmp_path / "figures")
+    notes.refresh(GRID, study)
     assert "1 of 20 cells done" in get_note(study)
     assert "trial 0" in get_note(study)
     add(study, 0.9, rate=5e-4)
-    board.refresh(GRID, study)
+    notes.refresh(GRID, study)
     assert "1 of 20 cells done" in get_note(study), "notes must not come too often"
     monkeypatch.setattr("studies.dashboard.notes.SECONDS_BETWEEN_NOTES", 0.0)
-    board.refresh(GRID, study)
+    notes.refresh(GRID, study)
     assert "2 of 20 cells done" in get_note(study)
     assert "trial 1" in get_note(study)
 

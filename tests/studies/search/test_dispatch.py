@@ -1,6 +1,7 @@
 """How the trainings of a cell become jobs."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from optuna.distributions import FloatDistribution
@@ -23,7 +24,8 @@ def jobs_of(model: str, stage: str, parameters: dict[str, float]) -> list[Job]:
     numbers = dict.fromkeys(parameters, FloatDistribution(0, 1000))
     trial = create_trial(value=0.5, params=parameters, distributions=numbers)
     cell = RunningTrial(grid_study(paper(), model, stage, parameters), trial, {}, {}, list)
-    return cut_into_jobs(cell, SEEDS, "abc")
+    unknown: Any = SimpleNamespace(recent=lambda *_: None)
+    return cut_into_jobs(cell, SEEDS, "abc", unknown, threads=2, cells_left=1)
 
 
 @pytest.mark.parametrize(

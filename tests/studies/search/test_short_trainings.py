@@ -17,7 +17,7 @@ from studies.experiment.study import grid_study
 from studies.experiment.training import Parameters
 from studies.search.chain import run_chains
 from studies.search.dispatch import Dispatch
-from studies.search.jobs import FULL, SHORT, groups_in_a_job
+from studies.search.jobs import FULL, SHORT, cut_into_jobs
 from studies.search.rounds import Chain, Round, Work
 from studies.search.trial import RunningTrial
 from studies.workers.cluster import Cluster
@@ -132,7 +132,9 @@ def test_as_many_share_a_job_as_are_short_and_leave_no_worker_idle(
     trial: Any = SimpleNamespace(params={"x": 1})
     running = RunningTrial(study, trial, {}, {}, list)  # type: ignore[arg-type]
     durations: Any = SimpleNamespace(recent=lambda *_: seconds)
-    assert groups_in_a_job(running, range(8), durations, threads, cells_left) == groups
+    jobs = cut_into_jobs(running, range(8), "key", durations, threads, cells_left)
+    assert len(jobs[0].seeds) == groups
+    assert [seed for job in jobs for seed in job.seeds] == list(range(8))
 
 
 @pytest.mark.parametrize("options", [{"racing": True}, {}], ids=["race", "rerun"])
@@ -142,7 +144,8 @@ def test_races_and_reruns_share_no_jobs(options: dict[str, Any]) -> None:
     trial: Any = SimpleNamespace(params={"x": 1, "seed": 8})
     running = RunningTrial(study, trial, {}, {}, list)  # type: ignore[arg-type]
     durations: Any = SimpleNamespace(recent=lambda *_: 1e-6)
-    assert groups_in_a_job(running, range(8), durations, 2, cells_left=100) == 1
+    jobs = cut_into_jobs(running, range(8), "key", durations, 2, cells_left=100)
+    assert [len(job.seeds) for job in jobs] == [1] * 8
 
 
 class Scripted:
