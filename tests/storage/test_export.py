@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,17 +122,17 @@ def test_troubles_have_their_exit_codes(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.csv", "studies.db"]
 
 
-def test_a_full_disk_keeps_the_file_of_before(filled: str, tmp_path: Path) -> None:
-    path = tmp_path / "trainings.csv"
+def test_a_full_disk_keeps_the_file_of_before(
+    filled: str, small_disk: Callable[[str], Path]
+) -> None:
+    disk = small_disk("size=64k")
+    path = disk / "trainings.csv"
     path.write_text("of before")
-    with pytest.raises(StoreError, match="disk full"):
-        _export_to_full_disk(path, filled)
+    (disk / "other").write_bytes(bytes(60 * 1024))
+    with pytest.raises(StoreError, match=f"disk full: {path}"):
+        export(path, filled)
     assert path.read_text() == "of before"
-
-
-def _export_to_full_disk(path: Path, url: str) -> None:
-    (path.parent / "trainings.csv.tmp").symlink_to("/dev/full")
-    export(path, url)
+    assert sorted(file.name for file in disk.iterdir()) == ["other", "trainings.csv"]
 
 
 def test_an_export_beside_a_writer_reads_what_is_committed(
