@@ -29,10 +29,10 @@ def further_study(
     """Return the study that goes on beyond those of a stage; None where nothing is to be tried.
 
     `cells` are those of all its studies, the winner first; at most `most` studies go on beyond the
-    grid. A study goes on where the cell beside
-    the winner along some parameter has not been tried, on the grid or beyond it. It tries that
-    value with the winner's other values, with their neighbours, and with those of every cell that
-    shares the winner's value of the parameter and is not clearly worse than the winner.
+    grid. A study goes on where the cell beside the winner along some parameter has not been tried,
+    on the grid or beyond it. It tries that value with the winner's other values, with their
+    neighbours, and with those of every cell that shares the winner's value of the parameter and is
+    not clearly worse than the winner.
     """
     first, winner = studies[0], cells[0]
     # Studies that settle a winner do not go beyond.

@@ -50,11 +50,10 @@ def compose(
         bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),
-        *(effects_section(effects, names, objective, is_fraction, pictures) if names else ()),
         *(
-            part
-            for where, elsewhere in on_other_grids
-            for part in (f"The same {where}:", elsewhere.table("seconds"))
+            effects_section(effects, names, objective, is_fraction, pictures, on_other_grids)
+            if names
+            else ()
         ),
         *replication_section(runs, chosen),
     ]

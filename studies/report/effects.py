@@ -145,9 +145,13 @@ class Effects:
 
 
 def effects_section(
-    effects: Effects, names: Sequence[str], objective: str, is_fraction: bool, pictures: Pictures
-) -> Iterator[str]:
-    """Yield the effects, per group and over all, on the objective and on time."""
+    effects: Effects, names: Sequence[str], objective: str, is_fraction: bool, pictures: Pictures,
+    on_other_grids: Sequence[tuple[str, Effects]],
+) -> Iterator[str]:  # fmt: skip
+    """Yield the effects, per group and over all, on the objective and on time.
+
+    `on_other_grids` are the effects where a parameter has other values, with where that is.
+    """
     yield f"## Effects of {listed(names)}"
     if not effects.contrasts:
         yield "No group has two complete models that differ in one of these."
@@ -192,3 +196,6 @@ def effects_section(
             "No ratio of training seconds is shown: models were timed on different processors, or "
             "beside other work."
         )
+    for where, elsewhere in on_other_grids:
+        yield f"The same {where}:"
+        yield elsewhere.table("seconds")

@@ -104,13 +104,15 @@ def missed_parameters(runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]) 
         and not trained_otherwise(run, chosen[run.model])
     ]  # fmt: skip
     contrasts = [contrast for pair in pairs if (contrast := Contrast("missed", pair)).seeds]
-    best: dict[str, tuple[float, str]] = {}
+    better: dict[str, list[tuple[Estimate, ModelRun]]] = {}
     for contrast, gain in zip(contrasts, estimated(contrasts), strict=True):
         winner, run = contrast.runs
         if gain is not None and winner.sign * gain.direction > 0:
-            there = f"{gain} at {run.text(run.result.parameters)} ({run.experiment})"
-            best.setdefault(run.model, (0.0, ""))
-            best[run.model] = max(best[run.model], (abs(gain.value), there))
-    if best:
-        gains = [f"{model} gains {there}" for model, (_, there) in best.items()]
+            better.setdefault(run.model, []).append((gain, run))
+    if better:
+        gains = []
+        for model, known in better.items():
+            gain, run = max(known, key=lambda pair: abs(pair[0].value))
+            there = f"{run.text(run.result.parameters)} ({run.experiment})"
+            gains.append(f"{model} gains {gain} at {there}")
         yield f"**The search missed better parameters**: {listed(gains)}."

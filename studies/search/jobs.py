@@ -49,4 +49,4 @@ def _groups_in_a_job(trainings: int, at_once: int, seconds: float, least_jobs: i
     """Return how many groups of trainings of some seconds share one of at least so many jobs."""
     groups = math.ceil(trainings / at_once)
     jobs = max(math.ceil(groups * at_once * seconds / FULL), least_jobs)
-    return max(1, math.ceil(groups / min(jobs, groups)))
+    return math.ceil(groups / min(jobs, groups))
