@@ -31,7 +31,7 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
 
     Cells that cannot be told from the winner have a ring.
     """
-    figure, axes = canvas(f"{search.model}: {search.measured} against {name}")
+    figure, axes = canvas(search.title(f"{search.measured} against {name}"))
     values = search.values(name, cells)
     places = _places(values)
     shown = values[:: math.ceil(len(values) / TICKS)]
@@ -52,7 +52,7 @@ def curve(search: Search, name: str, cells: Sequence[GridCell], best: GridCell |
         axes.errorbar(
             [places[published["parameters"][name]] + aside], [published["mean"]],
             [published["deviation"]], color="#707070", marker="s", markerfacecolor="white",
-            linestyle="none", capsize=6, label="published",
+            linestyle="none", capsize=6, label=f"published{search.published_elsewhere}",
         )  # fmt: skip
     won = None if best is None else best.name
     rings = {

@@ -1,6 +1,7 @@
 """What figures of a search have in common, and the heat map of two of its parameters."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from storage.queries import GridCell
 from storage.rows import kept_certainty
 from storage.trainings import Value
-from studies.display.words import plus_minus, value_text
+from studies.display.words import cell_text, plus_minus, value_text
 from studies.figures.style import HEIGHT, canvas, legend_below
 
 HALO = [withStroke(linewidth=5, foreground="white")]
@@ -24,6 +25,9 @@ FRAME = "#D0006F"
 
 AS_GOOD = "not told from the winner"
 """Label of the cells that cannot be told from the winner."""
+
+LINE = 70
+"""Letters of a title's line."""
 
 UNDONE = {"RUNNING": "running", "DIVERGED": "diverged", "FAIL": "failed", "PRUNED": "given up"}
 
@@ -61,6 +65,23 @@ class Search:
     def varied(self) -> list[str]:
         """The parameters with several values."""
         return [name for name, values in self.grid.items() if len(values) > 1]
+
+    @property
+    def held(self) -> dict[str, Value]:
+        """The parameters with one value, which all cells have."""
+        return {name: values[0] for name, values in self.grid.items() if len(values) == 1}
+
+    def title(self, shown: str) -> str:
+        """Return the model and what is shown of it; below, the parameters that all cells share."""
+        lines = textwrap.wrap(f"at {cell_text(self.held)}", LINE) if self.held else []
+        return "\n".join([f"{self.model}: {shown}", *lines])
+
+    @property
+    def published_elsewhere(self) -> str:
+        """Where the published parameters differ from those that all cells share: ` at alpha 1`."""
+        known = {**self.held, **(self.published or {}).get("parameters", {})}
+        other = {name: known[name] for name, value in self.held.items() if known[name] != value}
+        return f" at {cell_text(other)}" if other else ""
 
     def values(self, name: str, cells: Iterable[GridCell]) -> list[Value]:
         """Return all values of a parameter: numbers by size, words in the order of the grid."""
@@ -120,7 +141,7 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
         if {down, across} <= cell.parameters.keys()
     }
     spread = " ± standard deviation" * any(cell.deviation is not None for cell in cells)
-    title = f"{search.model}: {search.measured}, mean{spread}"
+    title = search.title(f"{search.measured}, mean{spread}")
     figure, axes = canvas(title, max(6.6, 1.6 + len(columns)), max(HEIGHT, 1.4 + 0.6 * len(rows)))
     means = np.full((len(rows), len(columns)), math.nan)
     for place, cell in by_place.items():
@@ -156,7 +177,9 @@ def heat_map(search: Search, cells: Sequence[GridCell], best: GridCell | None) -
     framed += [("winner", best.parameters)] if best else []
     if search.published:
         mean = plus_minus(search.published["mean"], search.published["deviation"], 3)
-        framed.append((f"published ({mean})", search.published["parameters"]))
+        framed.append(
+            (f"published ({mean}{search.published_elsewhere})", search.published["parameters"])
+        )
     frames: dict[tuple[str, int, int], None] = {}
     for label, parameters in framed:
         row_value, column_value = parameters.get(down), parameters.get(across)

@@ -230,10 +230,26 @@ def test_the_winner_and_what_is_published_are_framed() -> None:
     published = PUBLISHED["parameters"]
     assert frames == {
         "winner": (RATES.index(best["learning_rate"]), SIZES.index(best["batch_size"])),
-        "published (0.905 ± 0.014)": (
+        # Its alpha is not that of these cells.
+        "published (0.905 ± 0.014 at alpha 0.6)": (
             RATES.index(published["learning_rate"]), SIZES.index(published["batch_size"]),
         ),
     }  # fmt: skip
+
+
+def test_a_figure_says_which_parameters_all_its_cells_share() -> None:
+    (title,) = (figure.get_title(loc="left") for figure in heat_map(SEARCH, CELLS, None).axes[:1])
+    assert title == "AuxsiameseCNN: test accuracy, mean ± standard deviation\nat alpha 1"
+    shown = words(curve(ALPHA, "alpha", ALPHA_CELLS, None))
+    shared = "at learning_rate 0.005, batch_size 8"
+    assert f"AuxsiameseCNN: test accuracy against alpha\n{shared}" in shown
+    # The published batch size is another one, its learning rate is not.
+    assert "published at batch_size 32" in shown
+    many = {f"parameter_{number}": [number] for number in range(9)}
+    lines = replace(SEARCH, grid=many).title("test accuracy").splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 70
+    assert "\nat" not in "\n".join(words(heat_map(TREES, TREE_CELLS, None)))
 
 
 def test_cells_that_cannot_be_told_from_the_winner_are_framed_once() -> None:
