@@ -78,7 +78,7 @@ class Search:
 
     @property
     def published_elsewhere(self) -> str:
-        """Where the published parameters differ from those that all cells share: ` at alpha 1`."""
+        """Where the published parameters differ from those that all cells share: ` at depth 4`."""
         known = {**self.held, **(self.published or {}).get("parameters", {})}
         other = {name: known[name] for name, value in self.held.items() if known[name] != value}
         return f" at {cell_text(other)}" if other else ""
