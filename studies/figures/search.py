@@ -67,20 +67,20 @@ class Search:
         return [name for name, values in self.grid.items() if len(values) > 1]
 
     @property
-    def held(self) -> dict[str, Value]:
+    def fixed(self) -> dict[str, Value]:
         """The parameters with one value, which all cells have."""
         return {name: values[0] for name, values in self.grid.items() if len(values) == 1}
 
     def title(self, shown: str) -> str:
         """Return the model and what is shown of it; below, the parameters that all cells share."""
-        lines = textwrap.wrap(f"at {cell_text(self.held)}", LINE) if self.held else []
+        lines = textwrap.wrap(f"at {cell_text(self.fixed)}", LINE) if self.fixed else []
         return "\n".join([f"{self.model}: {shown}", *lines])
 
     @property
     def published_elsewhere(self) -> str:
         """Where the published parameters differ from those that all cells share: ` at depth 4`."""
-        known = {**self.held, **(self.published or {}).get("parameters", {})}
-        other = {name: known[name] for name, value in self.held.items() if known[name] != value}
+        known = {**self.fixed, **(self.published or {}).get("parameters", {})}
+        other = {name: known[name] for name, value in self.fixed.items() if known[name] != value}
         return f" at {cell_text(other)}" if other else ""
 
     def values(self, name: str, cells: Iterable[GridCell]) -> list[Value]:
