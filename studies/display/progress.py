@@ -101,6 +101,9 @@ class Progress:
         self._run.times.trained(trial.study.study_name, trainings, missing, seconds_each)
         if seconds_each is not None:
             study.seconds_each[trial.trial.number] = seconds_each
+            if trial.study.is_rerun:
+                # Reruns take as long as each other, and the first may have taught how long.
+                self._run.times.begin(trial.study.study_name, missing * seconds_each)
 
     def finish_cell(self, trial: "RunningTrial") -> None:
         """Finish a cell."""

@@ -2,12 +2,13 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from rich.console import Console
 
-from studies.display import progress
+from studies.display import progress, time_left
 from studies.display.progress import Progress
 from studies.experiment.definition import Experiment
 from studies.experiment.study import grid_study
@@ -110,6 +111,19 @@ def test_reruns_give_their_mean_so_far(shown: io.StringIO) -> None:
         "mean 0.5000 of 3",
     ]
     assert "best" not in shown.getvalue()
+
+
+def test_the_first_rerun_teaches_how_long_the_others_take(
+    shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: seconds)
+    monkeypatch.setattr(time_left, "time", clock)
+    seconds = 0.0
+    replay = Replay(Console(file=shown, width=300), RERUN, expected=2400.0)
+    replay.begin(RERUN)
+    seconds = 60.0
+    replay.cell(0.5, seconds=60.0)
+    assert shown.getvalue().endswith(" 3 min left\n"), "not what is left of the 2400 seconds"
 
 
 def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
