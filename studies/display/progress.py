@@ -98,12 +98,10 @@ class Progress:
         study = self._run.studies[trial.study.study_name]
         study.done += trainings
         missing = study.total - study.done
-        self._run.times.trained(trial.study.study_name, trainings, missing, seconds_each)
+        name, are_alike = trial.study.study_name, trial.study.is_rerun
+        self._run.times.trained(name, trainings, missing, seconds_each, are_alike)
         if seconds_each is not None:
             study.seconds_each[trial.trial.number] = seconds_each
-            if trial.study.is_rerun:
-                # Reruns take as long as each other, and the first may have taught how long.
-                self._run.times.begin(trial.study.study_name, missing * seconds_each)
 
     def finish_cell(self, trial: "RunningTrial") -> None:
         """Finish a cell."""

@@ -33,13 +33,22 @@ class TimeLeft:
             self._last_trained = time.monotonic()
 
     def trained(
-        self, study_name: str, trainings: int, missing: int, seconds_each: float | None
+        self,
+        study_name: str,
+        trainings: int,
+        missing: int,
+        seconds_each: float | None,
+        are_alike: bool = False,
     ) -> None:
-        """Count trainings as done, each expected to take `seconds_each`; `missing` are left."""
+        """Count trainings as done, each expected to take `seconds_each`; `missing` are left.
+
+        Where the study's trainings `are_alike`, all that are left take `seconds_each`, too: the
+        first rerun of a model may have taught more than was known when the study began.
+        """
         now = time.monotonic()
         assert self._last_trained is not None
         if seconds_each is not None:
-            if self._left.get(study_name) is None:
+            if are_alike or self._left.get(study_name) is None:
                 self._left[study_name] = (missing + trainings) * seconds_each
             self.drop(study_name, trainings, seconds_each)
             self._expected_done += trainings * seconds_each
