@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from optuna.storages import RDBStorage
-from sqlalchemy import URL, Engine, event, inspect, text
+from optuna.storages._rdb import models
+from sqlalchemy import URL, Connection, Engine, event, inspect, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,6 +54,7 @@ def open_store(url: str, lock: Lock | None = None) -> Iterator[Store]:
             storage = opened.enter_context(_optuna_storage(parsed))
             with storage.engine.begin() as connection:
                 create_tables(connection)
+                _add_missing_indexes(connection)
         if lock is not None and not on_sqlite:
             event.listen(storage.engine, "connect", partial(_check, lock))
         yield Store(storage.url, storage)
@@ -76,6 +78,14 @@ def _optuna_storage(url: URL) -> Iterator[RDBStorage]:
         if on_sqlite:
             _leave_one_file(storage.engine)
         storage.engine.dispose()
+
+
+def _add_missing_indexes(connection: Connection) -> None:
+    # On SQLite, Optuna commits a table before its index. If it was killed in between, it never adds
+    # the index, and without that of the studies two of them can have one name.
+    for table in models.BaseModel.metadata.sorted_tables:
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _check(lock: Lock, connection: DBAPIConnection, _record: object) -> None:

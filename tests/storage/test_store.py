@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from optuna.storages import RDBStorage
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from storage.queries import grid_cells
 from storage.store import open_store
@@ -92,6 +94,39 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path, sqlite_url: str) -> None:
     (tmp_path / "studies.db").touch()
     with open_store(sqlite_url) as store:
         assert recorded(store.engine, ["a"]) == {}
+
+
+def test_creation_that_was_killed_at_any_statement_is_completed(tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    def schema(file: Path, statements: float = inf) -> set[str] | None:
+        """Open a store and return what it is made of; none if that takes more statements."""
+        done = count(1)
+
+        def execute(_0: object, _1: object, statement: str, *_: object) -> None:
+            if "CREATE" in statement.upper() and next(done) > statements:
+                raise Killed
+
+        event.listen(Engine, "before_cursor_execute", execute)
+        try:
+            with open_store(f"sqlite:///{file}"):
+                pass
+        except Killed:
+            return None
+        finally:
+            event.remove(Engine, "before_cursor_execute", execute)
+        with closing(sqlite3.connect(file)) as connection:
+            return {name for (name,) in connection.execute("select name from sqlite_master")}
+
+    whole = schema(tmp_path / "whole.db")
+    for statements in count():
+        file = tmp_path / f"{statements}.db"
+        created = schema(file, statements)
+        assert schema(file) == whole, statements
+        if created:
+            break
+    assert statements > 15
 
 
 @pytest.mark.parametrize("tables", [0, 5, 12])
