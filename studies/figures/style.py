@@ -72,8 +72,13 @@ def log_seconds(axes: Axes, seconds: Sequence[float]) -> None:
 
 
 def legend_below(figure: Figure, columns: int = 2, **options: Any) -> None:
-    """Show the legend under the plot."""
-    figure.legend(loc="outside lower center", ncols=columns, frameon=False, fontsize=9, **options)
+    """Show the legend under the plot, in so many columns, or as many as the figure has room for."""
+    legend = figure.legend(
+        loc="outside lower center", ncols=columns, frameon=False, fontsize=9, **options
+    )
+    if columns > 1 and legend.get_window_extent().width > figure.bbox.width:
+        legend.remove()
+        legend_below(figure, columns - 1, **options)
 
 
 Format = Literal["png", "pdf", "svg"]

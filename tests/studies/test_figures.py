@@ -122,6 +122,12 @@ DRAWN: dict[str, Callable[[], Figure]] = {
         ALPHA_CELLS,
         replace(ALPHA_CELLS[-1], number=1),
     ),
+    "alpha of contenders, published elsewhere": lambda: curve(
+        replace(ALPHA, grid=ALPHA.grid | {"learning_rate": [5e-4]}, contenders=("s#0",)),
+        "alpha",
+        ALPHA_CELLS,
+        replace(ALPHA_CELLS[-1], number=1),
+    ),
     "heat map of one cell": lambda: heat_map(SEARCH, CELLS[:1], None),
     "heat map of none": lambda: heat_map(replace(SEARCH, published=None), [], None),
     "heat map of words": lambda: heat_map(TREES, TREE_CELLS, TREE_CELLS[2]),
