@@ -93,19 +93,23 @@ def differences(run: ModelRun, other: ModelRun) -> list[str]:
     if ours["search"] != theirs["search"]:
         fields = ours.keys() & theirs.keys()
     differing = sorted(name for name in fields if ours.get(name) != theirs.get(name))
-    # Other settings, such as which data are taken, decide the hash of the data.
-    return differing if differing == [DATA] else [name for name in differing if name != DATA]
+    # A setting of trainings, such as which data are taken, decides the hash of the data.
+    decided = any(_is_of_trainings(name, run, other) for name in differing if name != DATA)
+    return [name for name in differing if name != DATA or not decided]
 
 
 def trained_otherwise(run: ModelRun, other: ModelRun) -> list[str]:
     """Return the fields by which trainings differ so that they cannot share a table."""
     definitions = {run.attribute("definition"), other.attribute("definition")} - {None}
     return ["definition"] * (len(definitions) > 1) + [
-        name
-        for name in differences(run, other)
-        if name not in (*USUAL, "repeats", "reruns")
-        and not isinstance(run.protocol.get(name, other.protocol.get(name)), list)
+        name for name in differences(run, other) if _is_of_trainings(name, run, other)
     ]
+
+
+def _is_of_trainings(name: str, run: ModelRun, other: ModelRun) -> bool:
+    """Return whether a field says how a model is trained: not how often, or what is searched."""
+    is_grid = isinstance(run.protocol.get(name, other.protocol.get(name)), list)
+    return name not in (*USUAL, "repeats", "reruns") and not is_grid
 
 
 def headline(runs: Sequence[ModelRun]) -> dict[str, ModelRun]:
@@ -144,6 +148,8 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iter
 
 def _other_way(field: str, run: ModelRun, first: ModelRun) -> str:
     """Return `epochs 9 instead of 25`."""
+    if field == DATA:
+        return "other data"
     if field not in run.protocol and field not in first.protocol:
         return f"another {field}"
     ways = [str(of.protocol.get(field, "the default")) for of in (run, first)]

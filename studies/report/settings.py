@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import permutations
 
-from studies.display.words import fixed, listed, seconds_text, value_text
+from studies.display.words import listed, plus_minus, seconds_text, value_text
 from studies.report.choice import differences, trained_otherwise
 from studies.report.contrasts import Contrast, estimated
 from studies.report.effects import Effects
@@ -34,7 +34,7 @@ Counterparts = Sequence[tuple[ModelRun, ModelRun]]
 def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Counterparts]]:
     """Return all pairs of experiments that differ in one field of their protocols, with the field.
 
-    The one with the usual way comes first.
+    How many reruns they have does not count. The one with the usual way comes first.
     """
     experiments: dict[str, dict[str, ModelRun]] = {}
     for run in runs:
@@ -45,7 +45,8 @@ def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Counterparts]]:
     for first, second in permutations(names, 2):
         usual, variant = experiments[first], experiments[second]
         pairs = [(run, variant[model]) for model, run in usual.items() if model in variant]
-        differing = differences(*pairs[0]) if pairs else []
+        # Reruns are paired by seed, so that one of them may have more.
+        differing = [name for name in differences(*pairs[0]) if name != "reruns"] if pairs else []
         if len(differing) == 1 and _is_usual(differing[0], *pairs[0], names):
             known.append((differing[0], pairs))
     return sorted(known, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
@@ -68,9 +69,9 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
         return
     yield "## Other ways"
     yield (
-        f"Experiments that differ in one setting only. {runs[0].objective.capitalize()} is that of "
-        "the reruns; differences are paired by seed, with intervals that hold for all models of a "
-        "table at once (95%)."
+        f"Experiments that differ in one setting only. {runs[0].objective.capitalize()} is the "
+        "mean of the reruns ± their standard deviation; differences are of the seeds that both "
+        "have, with intervals that hold for all models of a table at once (95%)."
     )
     for field, pairs in known:
         usual, variant = pairs[0]
@@ -124,7 +125,7 @@ def _table(field: str, pairs: Counterparts) -> str:
     usual, variant = (_label(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
-        pairs[0][0].objective: lambda run: fixed(run.result.mean, 4),
+        pairs[0][0].objective: lambda run: plus_minus(run.result.mean, run.result.deviation, 3),
     }
     if field == "select_on":
         columns["optimism"] = optimism_of_seeds

@@ -8,7 +8,7 @@ import pytest
 from storage.reader import open_reader
 from storage.store import open_store
 from studies.experiment.stage import Stage
-from studies.report.choice import model_runs
+from studies.report.choice import headline, incomplete, model_runs
 from studies.report.compose import compose
 from studies.report.contrasts import Contrast, estimated
 from studies.report.runs import ModelRun
@@ -52,6 +52,34 @@ def test_a_way_of_choosing_is_no_way_of_training(url: str, read: Read) -> None:
         Filled(store, small()).model("MLP", around(0.80))
         Filled(store, small("other", select_on="validation")).model("MLP", around(0.79))
     assert list(other_trainings(read())) == []
+
+
+def test_an_experiment_with_more_reruns_is_compared_by_the_seeds_that_both_have(
+    url: str, read: Read
+) -> None:
+    with open_store(url) as store:
+        Filled(store, small()).model("AuxMLP", around(0.80))
+        more = Filled(store, small("more", auxiliary="logits", reruns=6))
+        more.model("AuxMLP", [*around(0.81), 0.9, 0.9])
+    ((_, _, gain),) = other_trainings(read())
+    assert gain.value == pytest.approx(0.01)
+
+
+def test_other_data_are_not_mixed_in_where_the_search_differs_too(url: str, read: Read) -> None:
+    """Settings that only one search has may mean nothing there, but the data tell."""
+    with open_store(url) as store:
+        Filled(store, small()).model("MLP", around(0.80))
+        for split, data in (("fixed", "ab"), ("by-seed", "cd")):
+            experiment = small(split, search="published", split=split)
+            for model in ("MLP", "SiameseMLP"):
+                Filled(store, experiment, data=data).model(model, around(0.9))
+    runs = read()
+    chosen = headline(runs)
+    assert [run.experiment for run in chosen.values()] == ["paper", "fixed"]
+    apart = "**Trained otherwise, so not mixed in**: by-seed (other data)."
+    assert apart in list(incomplete(runs, chosen))
+    (at_published,) = (text for text in compose(runs, chosen)[0] if "missed" in text)
+    assert "(fixed)" in at_published and "(by-seed)" not in at_published
 
 
 def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) -> None:

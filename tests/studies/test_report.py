@@ -224,7 +224,7 @@ def test_any_other_setting_gives_a_difference_by_seed(text: str) -> None:
     (part,) = (part for part in beside.split("\n\n###") if title[4:] in part)
     assert "differ in auxiliary alone" in part
     assert "| winner, softmax | winner, logits | accuracy, softmax | accuracy, logits |" in part
-    assert "| 0.8580 | 0.8700 | +0.012 [+0.012, +0.012] |" in part
+    assert "| 0.858 ± 0.007 | 0.870 ± 0.007 | +0.012 [+0.012, +0.012] |" in part
     # Reruns of published parameters were not searched: they are no way to choose.
     assert beside.count("paper+search=published") == 1
 
@@ -259,12 +259,13 @@ def test_experiments_that_choose_otherwise_stand_beside(text: str) -> None:
     validation, joint = beside.split("###")[1:3]
     assert "paper+select-on=validation beside paper" in validation
     assert (
-        "| 0.8000 | 0.7800 | -0.020 [-0.020, -0.020] | +0.1005 ± 0.0034 | +0.1205 ±" in validation
+        "| 0.800 ± 0.007 | 0.780 ± 0.007 | -0.020 [-0.020, -0.020] | +0.1005 ± 0.0034 | +0.1205 ±"
+        in validation
     )
     assert "| winner, test | winner, validation | accuracy, test | accuracy, v" in validation
     assert "| validation - test | optimism, test | optimism, validation |" in validation
     # The joint winner's cell is two steps away from that of the stages: 0.02 better there.
-    assert "| AuxMLP | 0.001, 16, 0.5 | 0.005, 16, 1 | 0.8500 | 0.8600 |" in joint
+    assert "| AuxMLP | 0.001, 16, 0.5 | 0.005, 16, 1 | 0.850 ± 0.006 | 0.860 ± 0.007 |" in joint
     assert joint.rstrip().endswith("| +0.0200 ± 0.0000 |")
     # Neither speaks for its model.
     assert "| MLP | 0.780" not in text

@@ -88,6 +88,8 @@ class Filled:
     store: Store
     experiment: Experiment = PAPER
     winner: Mapping[str, Value] = field(default_factory=lambda: dict(WINNER))
+    data: str = "ab"
+    """Their hash."""
 
     def __post_init__(self) -> None:
         declare(self.store.engine, self.experiment.grid, self.experiment.objective)
@@ -129,7 +131,7 @@ class Filled:
             "parameters": 1234, "versions": {"python": "3.11"}, "machine": "x86_64 <i>|here",
             "git_commit": "c0ffee",
         }  # fmt: skip
-        for key, value in {**study_attributes(grid, Data("toy:ab", "ab")), **known}.items():
+        for key, value in {**study_attributes(grid, Data("toy:ab", self.data)), **known}.items():
             if value is not None:
                 study.set_user_attr(key, value)
         return study
@@ -165,7 +167,7 @@ class Filled:
         model, recorded = grid.recorded_as(cell.parameters)
         objective = self.experiment.objective
         return TrainingRun(
-            grid.fingerprints(cell, "ab")[seed], model, recorded, seed,
+            grid.fingerprints(cell, self.data)[seed], model, recorded, seed,
             self.experiment.training(model).settings(recorded), "toy:ab", "ok",
             {objective: value, f"validation_{objective}": 0.5}, 1.5, 2.5, 1, (0.7, 0.6), "host",
             "2026-01-02T03:04:05+00:00",
