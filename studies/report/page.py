@@ -26,6 +26,7 @@ table { border-collapse: collapse; font-size: 0.9rem; font-variant-numeric: tabu
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #ddd; overflow-wrap: normal; }
 th { border-bottom: 2px solid #888; vertical-align: bottom; }
 td { white-space: nowrap; }
+@media (max-width: 40rem) { td:first-child { white-space: normal; min-width: 8rem; } }
 @media (min-width: 64rem) {
   /* A table may be wider than the text, and remarks, which come last, take more lines. */
   .scroll { min-width: 100%; width: max-content; max-width: calc(100vw - 4rem);

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.settle [--draws 100] [--csv docs/results/training_runs.csv]
 
-From the published trainings, of all models whose grids are recorded whole, with ten repeats a cell:
+From the published trainings, of all searches that are recorded whole, with ten repeats a cell:
 in each draw the repeats are drawn with replacement, the same for all cells, so that the best cell
 is known: it is that of the best recorded mean. Nothing is trained.
 """
@@ -23,6 +23,8 @@ from scipy.stats import rankdata
 from studies.certainty import contenders, largest_gap, luck
 from studies.experiment.checks import FIRST_REPEATS
 from studies.experiment.definition import Experiment
+from studies.experiment.study import chain, grid_study
+from studies.experiment.training import Parameters
 from studies.paper import experiment
 from studies.search.racing import P_THRESHOLD
 
@@ -33,28 +35,35 @@ REPEATS = 10
 
 
 def full_grids(path: Path) -> Iterator[tuple[str, Values]]:
-    """Yield the searches that are recorded whole, by name; a second stage at its first's winner."""
+    """Yield the searches that are recorded whole, by name; a second stage at its first's winner.
+
+    Models with the same first stage, such as SiameseMLP and AuxsiameseMLP at alpha 0, have it once.
+    """
     csv.field_size_limit(sys.maxsize)
-    by_cell: dict[tuple[str, ...], dict[int, float]] = defaultdict(dict)
+    chosen, by_cell = experiment(), defaultdict[object, dict[int, float]](dict)
     with path.open() as file:
         for row in csv.DictReader(file):
-            if not row["rerun_of"] and row["status"] == "ok":
-                key = tuple(row[name] for name in ("model", "alpha", "learning_rate", "batch_size"))
-                by_cell[key][int(row["seed"])] = float(row["accuracy"])
-    cells = {k: v for k, v in by_cell.items() if v.keys() >= set(range(REPEATS))}
-    for model in experiment().models:
-        first = [key for key in cells if key[0] == model and key[1] in ("", "1.0")]
-        if len(first) < 20:
-            continue
-        yield f"{model}/lr-batch", _values(cells, first)
-        winner = max(first, key=lambda key: np.mean([cells[key][s] for s in range(REPEATS)]))
-        second = [key for key in cells if key[0] == model and key[2:] == winner[2:]]
-        if len(second) == 11:
-            yield f"{model}/alpha", _values(cells, second)
+            if not row["rerun_of"] and row["status"] == "ok" and row["auxiliary"] != "logits":
+                parameters = {name: float(row[name]) for name in chosen.grid if row[name]}
+                by_cell[_key(row["model"], parameters)][int(row["seed"])] = float(row["accuracy"])
+    done = set[tuple[object, ...]]()
+    for model in chosen.models:
+        won: Parameters | None = None
+        for stage in chain(chosen, model)[:-1]:
+            study = grid_study(chosen, model, stage, won)
+            cells = [cell.parameters for cell in study.cells()]
+            keys = tuple(_key(*study.recorded_as(parameters)) for parameters in cells)
+            if any(set(range(REPEATS)) - by_cell[key].keys() for key in keys):
+                break
+            values = np.array([[by_cell[key][seed] for seed in range(REPEATS)] for key in keys])
+            won = cells[int(np.argmax(np.mean(values, axis=1)))]
+            if keys not in done:
+                yield f"{model}/{stage}", values
+            done.add(keys)
 
 
-def _values(cells: dict[tuple[str, ...], dict[int, float]], keys: list[tuple[str, ...]]) -> Values:
-    return np.array([[cells[key][seed] for seed in range(REPEATS)] for key in sorted(keys)])
+def _key(model: str, parameters: Parameters) -> object:
+    return model, frozenset(parameters.items())
 
 
 def raced(values: Values) -> tuple[list[int], int]:
