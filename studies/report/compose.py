@@ -36,7 +36,7 @@ def compose(
     """
     names = treatments(chosen)
     effects, pairs = Effects.of(chosen), Pairs.of(comparisons(chosen), "objective")
-    on_other_grids = list(effects_on_other_grids(runs))
+    on_other_grids = list(effects_on_other_grids(runs, chosen))
     sentences = list(findings(chosen, effects, pairs, runs, on_other_grids))
     objective = next(iter(chosen.values())).objective
     if names:

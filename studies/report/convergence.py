@@ -19,6 +19,16 @@ def loss_curves_of(run: ModelRun) -> list[Curve]:
     return [training.loss_curve for training in run.rerun_trainings if training.loss_curve]
 
 
+def same_trainings(runs: Iterable[ModelRun]) -> list[list[ModelRun]]:
+    """Return the models whose reruns agree in every loss and value: one network under two names."""
+    alike: dict[str, list[ModelRun]] = {}
+    for run in runs:
+        if curves := loss_curves_of(run):
+            values = [(rerun.seed, rerun.value) for rerun in run.measured]
+            alike.setdefault(f"{values} {curves}", []).append(run)
+    return [models for models in alike.values() if len(models) > 1]
+
+
 def is_unsettled(curve: Curve) -> bool:
     """Return whether a training ends above twice its least loss; of a negative one nobody knows."""
     finite = [loss for loss in curve if math.isfinite(loss)]
@@ -35,7 +45,8 @@ def convergence_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterato
     yield pictures.shown("Training loss of each rerun", "training-loss.png", loss_panels(curves))
     yield (
         f"Unsettled are reruns whose last loss is over {UNSETTLED:g} times their least one: more "
-        "epochs, or a smaller learning rate, might still change them."
+        "epochs, or a smaller learning rate, might still change them. Reruns whose loss still "
+        "falls at the end are not among them. A loss has all its terms, each panel its own scale."
     )
     yield table(
         ("model", "reruns", "unsettled"),

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from studies.display.words import listed, number_range
 from studies.report.contrasts import Contrast, Measure, estimated
+from studies.report.convergence import same_trainings
 from studies.report.effects_figure import effects_figure
 from studies.report.page import Pictures, table
 from studies.report.runs import ModelRun
@@ -78,14 +79,24 @@ class Effects:
     contrasts: Mapping[str, Mapping[str, Contrast]]
     unclear: Sequence[str] = ()
     """The models whose studies name some of the factors, but not all that are treatments."""
+    idle: Sequence[str] = ()
+    """The models of which a treatment is off: they are the same as one that has fewer."""
 
     @classmethod
     def of(cls, runs: Mapping[str, ModelRun]) -> "Effects":
         """Return each effect whose models are among `runs` and share seeds."""
         groups: dict[str, dict[Form, ModelRun]] = {}
         names, unclear = treatments(runs), list[str]()
+        idle = [
+            run.model
+            for same in same_trainings(runs.values())
+            for run in same
+            if any(set(other.drawn.treatments) < set(run.drawn.treatments) for other in same)
+        ]
         for run in runs.values():
             factors = run.attribute("factors", {})
+            if run.model in idle:
+                continue
             if factors and not factors.keys() >= set(names):
                 unclear.append(run.model)
             elif factors:
@@ -108,7 +119,7 @@ class Effects:
                 known |= {POOLED: pooled} if pooled.seeds else {}
             if known:
                 contrasts[name] = known
-        return cls(contrasts, unclear)
+        return cls(contrasts, unclear, idle)
 
     @property
     def is_chosen_by_validation(self) -> bool:
@@ -127,6 +138,15 @@ class Effects:
         keys = [(name, group) for name, known in self.contrasts.items() for group in known]
         values = estimated([self.contrasts[name][group] for name, group in keys], measure)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def timed(self) -> str:
+        """Return by how many seeds times are compared, such as `19 to 20 seeds`."""
+        timings = [
+            len(contrast.by_seed("seconds"))
+            for known in self.contrasts.values()
+            for contrast in known.values()
+        ]
+        return f"{number_range([number for number in timings if number])} seeds"
 
     def table(self, measure: Measure) -> str:
         """Return a line for each effect, a column for each group."""
@@ -158,7 +178,11 @@ def effects_section(
         return
     measures: list[tuple[Measure, str, str]] = [
         ("objective", f"Effects on test {objective}", f"difference of mean test {objective}"),
-        ("seconds", "Effects on training time", "ratio of training seconds (log scale)"),
+        (
+            "seconds",
+            "Effects on training time, each at its own parameters",
+            "ratio of training seconds (log scale)",
+        ),
     ]
     for measure, title, label in measures:
         known = effects.estimates(measure)
@@ -171,6 +195,11 @@ def effects_section(
         yield (
             f"**Left out**, as their studies do not name all factors: {listed(effects.unclear)}. "
             "To run them again adds these, and trains nothing."
+        )
+    if effects.idle:
+        yield (
+            f"**Left out**, as a treatment is off at their winners' parameters: "
+            f"{listed(effects.idle)}."
         )
     seeds = [contrast.seeds for known in effects.contrasts.values() for contrast in known.values()]
     yield (
@@ -189,7 +218,10 @@ def effects_section(
         yield f"Ratio of the odds of test {objective}, which no ceiling at 1 compresses:"
         yield effects.table("odds")
     if effects.estimates("seconds"):
-        yield "Ratio of training seconds, each model at its own winner's parameters:"
+        yield (
+            "Ratio of training seconds, each model at its own winner's parameters, by the "
+            f"{effects.timed()} whose timings nothing disturbed:"
+        )
         yield effects.table("seconds")
     else:
         yield (
@@ -197,5 +229,5 @@ def effects_section(
             "beside other work."
         )
     for where, elsewhere in on_other_grids:
-        yield f"The same {where}:"
+        yield f"The same {where}, by {elsewhere.timed()}:"
         yield elsewhere.table("seconds")

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from studies.display.words import fixed, listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
-from studies.report.convergence import loss_curves_of
+from studies.report.convergence import same_trainings
 from studies.report.effects import INTERACTION, POOLED, Effects
 from studies.report.optimism import missed_parameters
 from studies.report.published import agreement
-from studies.report.replication import replication
+from studies.report.replication import replication, replications
 from studies.report.runs import ModelRun
 from studies.report.settings import other_trainings
 from studies.report.statistics import MARGIN, SIGNIFICANT, Estimate
@@ -32,8 +32,8 @@ def findings(
     yield from _effects(effects, measured, margin, on_other_grids)
     yield from _best(runs, pairs, measured)
     yield from missed_parameters(known, runs)
-    yield from _same_trainings(runs)
-    yield from _claims(runs)
+    yield from _same_trainings(runs, effects)
+    yield from _claims(runs, known)
     yield from agreement(runs)
     restless = [run.model for run in runs.values() if run.is_restless]
     if restless:
@@ -51,7 +51,8 @@ def _effects(
     if not effects.contrasts:
         return
     known = effects.estimates("objective")
-    ways = [*on_other_grids, ("each at its own parameters", effects)]
+    # Each at its own parameters, models differ in time by these more than by what they are.
+    ways = on_other_grids or [("each at its own parameters", effects)]
     times = [(way, of_way.groups[-1], of_way.estimates("seconds")) for way, of_way in ways]
     for name in effects.contrasts:
         sizes = {group: known[name, group] for group in effects.groups if (name, group) in known}
@@ -59,7 +60,8 @@ def _effects(
             overall = sizes.pop(POOLED)
             alone = [f"{group} {size}" for group, size in sizes.items()]
             verdict = _verdict(name, overall, measured, margin)
-            text = f"{verdict} ({'; '.join([f'{overall} over all', *alone])})"
+            among = "all" if len(sizes) + 1 == len(effects.groups) else listed(list(sizes))
+            text = f"{verdict} ({'; '.join([f'{overall} over {among}', *alone])})"
         else:
             text = "; ".join(
                 f"{_verdict(name, size, measured, margin)} ({size}{f' in {group}' * bool(group)})"
@@ -114,36 +116,40 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
     yield text + "."
 
 
-def _same_trainings(runs: Mapping[str, ModelRun]) -> Iterator[str]:
+def _same_trainings(runs: Mapping[str, ModelRun], effects: Effects) -> Iterator[str]:
     """Yield a sentence on models whose reruns were the same trainings, under two names."""
-    alike: dict[str, list[str]] = {}
-    for run in runs.values():
-        if curves := loss_curves_of(run):
-            values = [(rerun.seed, rerun.value) for rerun in run.measured]
-            alike.setdefault(f"{values} {curves}", []).append(run.model)
-    for models in alike.values():
-        if len(models) > 1:
-            yield (
-                f"**{listed(models)} are the same** at their winners' parameters: their reruns "
-                "agree in every loss, so what distinguishes them has no effect there."
-            )
+    for same in same_trainings(runs.values()):
+        models = [run.model for run in same]
+        idle = [model for model in models if model in effects.idle]
+        yield (
+            f"**{listed(models)} are the same** at their winners' parameters: their reruns agree "
+            "in every loss, as what distinguishes them is off there."
+            + f" So the effects leave out {listed(idle)}."
+            * bool(idle)
+        )
 
 
 def _p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {fixed(p, 3)}"
 
 
-def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
-    """Yield what becomes of each published claim: a test named beforehand needs no correction."""
+def _claims(runs: Mapping[str, ModelRun], known: Sequence[ModelRun]) -> Iterator[str]:
+    """Yield what becomes of each published claim: a test named beforehand needs no correction.
+
+    It is tested at the published parameters where both models were rerun there.
+    """
     claims = [tuple(pair) for run in runs.values() for pair in run.attribute("no_better", [])]
+    there = {each.run.model: each.run for each in replications(known, runs) if each.is_rerun}
     for first, second in dict.fromkeys(claims):
-        if first not in runs or second not in runs:
+        is_there = first in there and second in there
+        tested = there if is_there else runs
+        if first not in tested or second not in tested:
             continue
-        test = Contrast("claim", (runs[first], runs[second]))
+        test = Contrast("claim", (tested[first], tested[second]))
         (gain,) = estimated([test])
         if gain is None or gain.low is None:
             continue
-        is_better = runs[first].sign * gain.direction > 0
+        is_better = tested[first].sign * gain.direction > 0
         if is_better:
             verdict = "disagree: it is better"
         elif gain.direction:
@@ -156,5 +162,6 @@ def _claims(runs: Mapping[str, ModelRun]) -> Iterator[str]:
         took = "" if seconds is None else f" Its training time is {seconds} that of {first}."
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
-            f"Our data {verdict} ({gain}; asked beforehand, so not corrected).{took}"
+            f"{'At the published parameters our' if is_there else 'Our'} data {verdict} ({gain}; "
+            f"asked beforehand, so not corrected).{took}"
         )

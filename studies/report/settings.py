@@ -1,6 +1,6 @@
 """Experiments side by side that differ in one setting: a way to choose, or how they train."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 
 from studies.display.words import listed, plus_minus, seconds_text, value_text
@@ -81,19 +81,29 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
         yield _table(field, pairs)
 
 
-def effects_on_other_grids(runs: Sequence[ModelRun]) -> Iterator[tuple[str, Effects]]:
+def effects_on_other_grids(
+    runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]
+) -> Iterator[tuple[str, Effects]]:
     """Yield the effects in experiments with another grid, such as one of a single batch size.
 
-    Each comes with what differs there in words, such as `where depth is 4`; only effects that have
-    some ratio of times.
+    Groups that such an experiment lacks are those in `chosen` whose winners have these values
+    anyway. Each comes with what differs there in words, such as `where depth is 4`; only effects
+    that have some ratio of times.
     """
     for field, pairs in counterparts(runs):
         variant = pairs[0][1]
         if _is_grid(variant, field):
-            effects = Effects.of({run.model: run for _, run in pairs})
+            there = {run.model: run for _, run in pairs}
+            groups = {run.drawn.group for run in there.values()}
+            name, values = field[:-1], variant.protocol[field]
+            there |= {
+                model: run
+                for model, run in chosen.items()
+                if run.drawn.group not in groups and run.result.parameters.get(name) in values
+            }
+            effects = Effects.of(there)
             if effects.estimates("seconds"):
-                values = listed([value_text(value) for value in variant.protocol[field]])
-                yield f"where {field[:-1]} is {values}", effects
+                yield f"where {name} is {listed(list(map(value_text, values)))}", effects
 
 
 def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, list[str], Estimate]]:
