@@ -139,14 +139,14 @@ class Effects:
         values = estimated([self.contrasts[name][group] for name, group in keys], measure)
         return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
 
-    def timed(self) -> str:
-        """Return by how many seeds times are compared, such as `19 to 20 seeds`."""
-        timings = [
-            len(contrast.by_seed("seconds"))
+    def seeds(self, measure: Measure) -> str:
+        """Return by how many seeds models are compared, such as `19 to 20 seeds`."""
+        counts = [
+            len(contrast.by_seed(measure))
             for known in self.contrasts.values()
             for contrast in known.values()
         ]
-        return f"{number_range([number for number in timings if number])} seeds"
+        return f"{number_range([count for count in counts if count])} seeds"
 
     def table(self, measure: Measure) -> str:
         """Return a line for each effect, a column for each group."""
@@ -201,10 +201,9 @@ def effects_section(
             f"**Left out**, as a treatment is off at their winners' parameters: "
             f"{listed(effects.idle)}."
         )
-    seeds = [contrast.seeds for known in effects.contrasts.values() for contrast in known.values()]
     yield (
-        f"Paired by seed ({number_range(seeds)} seeds), with t intervals that hold for all effects "
-        f"of a table at once (95%); the column {POOLED} is the mean over the groups. An "
+        f"Paired by seed ({effects.seeds('objective')}), with t intervals that hold for all "
+        f"effects of a table at once (95%); the column {POOLED} is the mean over the groups. An "
         "interaction is what both changes give beyond the sum of what each gives alone: 0, and 1 "
         "of a ratio, where they add up."
     )
@@ -220,7 +219,7 @@ def effects_section(
     if effects.estimates("seconds"):
         yield (
             "Ratio of training seconds, each model at its own winner's parameters, by the "
-            f"{effects.timed()} whose timings nothing disturbed:"
+            f"{effects.seeds('seconds')} whose timings nothing disturbed:"
         )
         yield effects.table("seconds")
     else:
@@ -229,5 +228,5 @@ def effects_section(
             "beside other work."
         )
     for where, elsewhere in on_other_grids:
-        yield f"The same {where}, by {elsewhere.timed()}:"
+        yield f"The same {where}, by {elsewhere.seeds('seconds')}:"
         yield elsewhere.table("seconds")

@@ -139,7 +139,7 @@ def _claims(runs: Mapping[str, ModelRun], known: Sequence[ModelRun]) -> Iterator
     It is tested at the published parameters where both models were rerun there.
     """
     claims = [tuple(pair) for run in runs.values() for pair in run.attribute("no_better", [])]
-    there = {each.run.model: each.run for each in replications(known, runs) if each.is_rerun}
+    there = {ours.run.model: ours.run for ours in replications(known, runs) if ours.is_rerun}
     for first, second in dict.fromkeys(claims):
         is_there = first in there and second in there
         tested = there if is_there else runs
