@@ -109,7 +109,15 @@ def trained_otherwise(run: ModelRun, other: ModelRun) -> list[str]:
 def _is_of_trainings(name: str, run: ModelRun, other: ModelRun) -> bool:
     """Return whether a field says how a model is trained: not how often, or what is searched."""
     is_grid = isinstance(run.protocol.get(name, other.protocol.get(name)), list)
-    return name not in (*USUAL, "repeats", "reruns") and not is_grid
+    if name in (*USUAL, "repeats", "reruns") or is_grid:
+        return False
+    # Trainings are not recorded with a setting that shapes the search, or the data, alone.
+    is_recorded = name in {"objective", "direction", *run.training_settings}
+    return (
+        is_recorded
+        or not run.training_settings
+        or run.protocol.get(DATA) != other.protocol.get(DATA)
+    )
 
 
 def headline(runs: Sequence[ModelRun]) -> dict[str, ModelRun]:

@@ -168,6 +168,11 @@ class ModelRun:
         known = (self.trainings.get(rerun.fingerprint or "") for rerun in self.measured)
         return [training for training in known if training]
 
+    @cached_property
+    def training_settings(self) -> set[str]:
+        """The settings that trainings of the store are recorded with; empty if none are known."""
+        return {name for training in self.trainings.values() for name in training.settings}
+
     @property
     def clocks(self) -> set[tuple[str | None, int]]:
         """The processors on which reruns were timed, with the number of threads; empty if unknown.

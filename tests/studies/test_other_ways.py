@@ -54,6 +54,22 @@ def test_a_way_of_choosing_is_no_way_of_training(url: str, read: Read) -> None:
     assert list(other_trainings(read())) == []
 
 
+def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Read) -> None:
+    """Trainings with another alpha in the first stage have that as their alpha."""
+    with open_store(url) as store:
+        Filled(store, small()).model("AuxMLP", around(0.80))
+        other = {"learning_rate": 0.005, "batch_size": 8, "alpha": 1.0}
+        first = Filled(store, small("alpha-first", stage1_alpha=1), other)
+        first.model("AuxMLP", around(0.85, 1.1))
+    runs = read()
+    assert list(other_trainings(runs)) == []
+    chosen = headline(runs)
+    assert not any("Trained otherwise" in text for text in incomplete(runs, chosen))
+    (missed,) = (text for text in compose(runs, chosen)[0] if "missed" in text)
+    assert "AuxMLP is better with 0.005, 8, 1 (alpha-first) than at its winner's (+0.050" in missed
+    assert "differ in stage1_alpha alone" in "".join(settings_section(runs))
+
+
 def test_an_experiment_with_more_reruns_is_compared_by_the_seeds_that_both_have(
     url: str, read: Read
 ) -> None:
