@@ -18,8 +18,8 @@ from storage.trainings import Value
 from studies.display.words import cell_text, plus_minus, value_text
 from studies.figures.style import HEIGHT, canvas, legend_below
 
-HALO = [withStroke(linewidth=5, foreground="white")]
-"""Around frames, so that they stand out from cells of any lightness."""
+HALO = [withStroke(linewidth=5, foreground="white", dashes={"dash_offset": 0, "dash_list": None})]
+"""Around frames, dashed ones too, so that they stand out from cells of any lightness."""
 
 FRAME = "#D0006F"
 

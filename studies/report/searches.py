@@ -45,7 +45,14 @@ def searches_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[s
         for run, search, stage in drawn(runs)
         for name, figure in search_figures(search, run.cells[stage], run.cells[stage][0])
     ]
-    yield folded("Figures of all searches", [Markdown("\n".join(shown))])
+    alike = [run.model for run in runs if run.drawn.group == runs[0].drawn.group]
+    note = (
+        f"Colours mean the same in all heat maps of models that belong together, such as "
+        f"{listed(alike)}."
+    )
+    yield folded(
+        "Figures of all searches", [*[note] * (len(alike) > 1), Markdown("\n".join(shown))]
+    )
 
 
 def drawn(runs: Sequence[ModelRun]) -> Iterator[tuple[ModelRun, Search, str]]:
