@@ -114,5 +114,5 @@ def missed_parameters(runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]) 
         for model, known in better.items():
             gain, run = max(known, key=lambda pair: abs(pair[0].value))
             there = f"{run.text(run.result.parameters)} ({run.experiment})"
-            gains.append(f"with {there} {model} differs from its winner by {gain}")
+            gains.append(f"{model} is better with {there} than at its winner's ({gain})")
         yield f"**The search missed better parameters**: {listed(gains)}."

@@ -45,14 +45,16 @@ def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:
         return
     named = {model: f"{model} ({gap})" for model, gap in known.items()}
     marked = [model for model, gap in known.items() if gap.direction]
-    parts = [f"{len(marked) or 'none'} of {len(known)} clearly differ{'s' * (len(marked) == 1)}"]
+    verdict = f"{len(marked) or 'none'} of {len(known)} clearly differ{'s' * (len(marked) == 1)}"
     if single := [model for model, gap in known.items() if gap.low is None]:
-        parts = [f"one rerun cannot tell noise from a difference in {listed(single)}"]
-    for word, sign in (("higher", 1), ("lower", -1)):
-        beyond = [named[model] for model in marked if sign * known[model].value > 0]
-        if beyond:
-            parts.append(f"{word}: {listed(beyond)}")
+        verdict = f"one rerun cannot tell noise from a difference in {listed(single)}"
+    ways = [
+        f"{word} {'is' if len(beyond) == 1 else 'are'} {listed(beyond)}"
+        for word, sign in (("higher", 1), ("lower", -1))
+        if (beyond := [named[model] for model in marked if sign * known[model].value > 0])
+    ]
     if any(runs[model].is_fraction for model in known):
-        far = [named[model] for model in known if is_far(runs[model])]
-        parts.append(f"further off than {FAR:g}: {listed(far) or 'none'}")
-    yield f"**Beside what is published**, each at its own winner's parameters: {'; '.join(parts)}."
+        far = [model if model in marked else named[model] for model in known if is_far(runs[model])]
+        ways.append(f"by more than {FAR:g}: {listed(far) or 'none'}")
+    text = "; ".join([verdict, *ways])
+    yield f"**Beside what is published**, each at its own winner's parameters: {text}."

@@ -119,7 +119,7 @@ def test_parameters_that_are_clearly_better_than_the_winner_were_missed(tmp_path
     engine.dispose()
     (sentence,) = missed_parameters(runs, {run.model: run for run in runs[:3]})
     assert re.fullmatch(
-        r"\*\*The search missed better parameters\*\*: with 0\.005, 16, 0\.9 \(published\) AuxMLP "
-        r"differs from its winner by \+0\.050 \[\+0\.04\d, \+0\.05\d\]\.",
+        r"\*\*The search missed better parameters\*\*: AuxMLP is better with 0\.005, 16, 0\.9 "
+        r"\(published\) than at its winner's \(\+0\.050 \[\+0\.04\d, \+0\.05\d\]\)\.",
         sentence,
     )
