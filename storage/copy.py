@@ -1,4 +1,4 @@
-"""Copy a store to another one, also beside a run: `python -m storage.copy URL URL`."""
+"""Copy a store to another one, also beside a run: `python -m storage.copy SOURCE TARGET`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,8 +21,8 @@ app = new_app()
 
 @app.command()
 def command(
-    source: Annotated[str, typer.Argument(metavar="URL", help="The store.")],
-    target: Annotated[str, typer.Argument(metavar="URL", help="Another store, made if missing.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="URL of the store.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Another, made if missing.")],
     artifact_dir: Annotated[
         Path | None,
         typer.Option(help="Folder of the figures, if not the one beside the store."),
