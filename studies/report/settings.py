@@ -34,22 +34,28 @@ Counterparts = Sequence[tuple[ModelRun, ModelRun]]
 def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Counterparts]]:
     """Return all pairs of experiments that differ in one field of their protocols, with the field.
 
-    How many reruns they have does not count. The one with the usual way comes first.
+    How many reruns they have does not count, nor whether only one of them races, where a model has
+    no closer counterpart. The one with the usual way comes first.
     """
     experiments: dict[str, dict[str, ModelRun]] = {}
     for run in runs:
         if not run.missing:
             experiments.setdefault(run.experiment, {})[run.model] = run
     names, order = list(experiments), list(USUAL)
-    known = []
+    close, raced = list[tuple[str, Counterparts]](), list[tuple[str, Counterparts]]()
     for first, second in permutations(names, 2):
         usual, variant = experiments[first], experiments[second]
         pairs = [(run, variant[model]) for model, run in usual.items() if model in variant]
         # Reruns are paired by seed, so that one of them may have more.
         differing = [name for name in differences(*pairs[0]) if name != "reruns"] if pairs else []
-        if len(differing) == 1 and _is_usual(differing[0], *pairs[0], names):
-            known.append((differing[0], pairs))
-    return sorted(known, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
+        fields = [name for name in differing if name != "racing"] or differing
+        if len(fields) == 1 and _is_usual(fields[0], *pairs[0], names):
+            (close if fields == differing else raced).append((fields[0], pairs))
+    compared = {(field, pair[0].model) for field, pairs in close for pair in pairs}
+    for field, pairs in raced:
+        if left := [pair for pair in pairs if (field, pair[0].model) not in compared]:
+            close.append((field, left))
+    return sorted(close, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
 
 
 def _is_usual(field: str, usual: ModelRun, variant: ModelRun, names: Sequence[str]) -> bool:
@@ -77,7 +83,11 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
         usual, variant = pairs[0]
         yield f"### {variant.experiment} beside {usual.experiment}"
         differing = f"the values of {field[:-1]}" if _is_grid(variant, field) else field
-        yield MEANING.get(field, f"These experiments differ in {differing} alone.")
+        meaning = MEANING.get(field, f"These experiments differ in {differing} alone.")
+        racing = [run.experiment for run in (usual, variant) if run.protocol["racing"]]
+        if field != "racing" and len(racing) == 1:
+            meaning += f" {racing[0]} also gives up cells that fall behind, which trains less."
+        yield meaning
         yield _table(field, pairs)
 
 

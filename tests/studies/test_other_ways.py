@@ -54,6 +54,23 @@ def test_a_way_of_choosing_is_no_way_of_training(url: str, read: Read) -> None:
     assert list(other_trainings(read())) == []
 
 
+def test_a_race_is_compared_where_no_closer_experiment_has_the_model(url: str, read: Read) -> None:
+    raced = small("raced", select_on="validation", racing=True, repeats=4)
+    with open_store(url) as store:
+        for model, mean in (("MLP", 0.80), ("CNN", 0.82)):
+            Filled(store, small(repeats=4)).model(model, around(mean))
+            Filled(store, raced).model(model, around(mean + 0.01))
+        full = small("full", select_on="validation", repeats=4)
+        Filled(store, full).model("MLP", around(0.80))
+    text = "\n".join(settings_section(read()))
+    closer, _, race = text.partition("### raced beside paper")
+    assert "### full beside paper" in closer and "### raced beside full" not in closer
+    table, *others = race.split("###")
+    assert "| CNN |" in table and "| MLP |" not in table
+    assert "raced also gives up cells that fall behind, which trains less." in table
+    assert any("Racing gives up cells" in other for other in others)
+
+
 def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Read) -> None:
     """Trainings with another alpha in the first stage have that as their alpha."""
     with open_store(url) as store:
