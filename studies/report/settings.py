@@ -52,8 +52,8 @@ def counterparts(runs: Sequence[ModelRun]) -> list[tuple[str, Counterparts]]:
         if len(fields) == 1 and _is_usual(fields[0], *pairs[0], names):
             (close if fields == differing else raced).append((fields[0], pairs))
     compared = {(field, pair[0].model) for field, pairs in close for pair in pairs}
-    for field, pairs in raced:
-        if left := [pair for pair in pairs if (field, pair[0].model) not in compared]:
+    for field, others in raced:
+        if left := [pair for pair in others if (field, pair[0].model) not in compared]:
             close.append((field, left))
     return sorted(close, key=lambda pair: order.index(pair[0]) if pair[0] in order else len(order))
 
@@ -142,7 +142,7 @@ def _is_grid(run: ModelRun, field: str) -> bool:
 
 
 def _table(field: str, pairs: Counterparts) -> str:
-    usual, variant = (_label(run, field) for run in pairs[0])
+    usual, variant = (_title(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
         pairs[0][0].objective: lambda run: plus_minus(run.result.mean, run.result.deviation, 3),
@@ -168,6 +168,13 @@ def _table(field: str, pairs: Counterparts) -> str:
     return table(titles + ["regret"] * (field == "search"), rows)
 
 
+def _title(run: ModelRun, field: str) -> str:
+    """Return the label of a column, where a number alone would not say what it is."""
+    value, label = run.protocol.get(field), _label(run, field)
+    is_number = isinstance(value, int | float) and label == value_text(value)
+    return f"{field} {label}" if is_number else label
+
+
 def _label(run: ModelRun, field: str) -> str:
     value = run.protocol.get(field)
     if field == "racing":
@@ -176,7 +183,7 @@ def _label(run: ModelRun, field: str) -> str:
         return "beyond the grid" if value else "grid"
     if value is None:
         return "the default"
-    return run.experiment if isinstance(value, list) else str(value)
+    return run.experiment if isinstance(value, list) else value_text(value)
 
 
 def regret(stages: ModelRun, joint: ModelRun) -> Gap | None:

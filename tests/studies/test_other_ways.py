@@ -84,7 +84,9 @@ def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Rea
     assert not any("Trained otherwise" in text for text in incomplete(runs, chosen))
     (missed,) = (text for text in compose(runs, chosen)[0] if "missed" in text)
     assert "AuxMLP is better with 0.005, 8, 1 (alpha-first) than at its winner's (+0.050" in missed
-    assert "differ in stage1_alpha alone" in "".join(settings_section(runs))
+    text = "".join(settings_section(runs))
+    assert "differ in stage1_alpha alone" in text
+    assert "| winner, stage1_alpha 0 | winner, stage1_alpha 1 |" in text
 
 
 def test_an_experiment_with_more_reruns_is_compared_by_the_seeds_that_both_have(
