@@ -157,7 +157,8 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iter
 def _other_way(field: str, run: ModelRun, first: ModelRun) -> str:
     """Return `epochs 9 instead of 25`."""
     if field == DATA:
-        return "other data"
+        own = {name: run.protocol[name] for name in run.protocol.keys() - first.protocol.keys()}
+        return f"other data{''.join(f', {name} {value}' for name, value in sorted(own.items()))}"
     if field not in run.protocol and field not in first.protocol:
         return f"another {field}"
     ways = [str(of.protocol.get(field, "the default")) for of in (run, first)]

@@ -19,6 +19,11 @@ from studies.report.searches import searches_section
 from studies.report.settings import effects_on_other_grids, settings_section
 from studies.report.trainings import csv_of, provenance_section
 
+OPENING = (
+    "Brackets hold 95% intervals. An effect is the difference between models that differ in "
+    "nothing else: as a mean over all groups, then in each."
+)
+
 MORE = Markdown(
     "**More**, in [details.md](details.md): all pairs of models, the searches, convergence, other "
     "ways, and where the results come from."
@@ -47,6 +52,7 @@ def compose(
     is_fraction = all(run.is_fraction for run in chosen.values())
     answer = [
         f"# {title}",
+        *[OPENING] * bool(names),
         bullets(sentences),
         *incomplete(runs, chosen),
         *headline_section(chosen, objective, pictures),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from studies.display.words import fixed, listed, plus_minus
+from studies.display.words import cell_text, fixed, listed, plus_minus
 from studies.report.contrasts import Contrast, Pairs, estimated
 from studies.report.convergence import same_trainings
 from studies.report.effects import INTERACTION, POOLED, Effects
-from studies.report.optimism import missed_parameters
+from studies.report.optimism import missed, missed_parameters
 from studies.report.published import agreement
 from studies.report.replication import replication, replications
 from studies.report.runs import ModelRun
@@ -30,8 +30,9 @@ def findings(
         over = f" on average over {listed(models)}" if len(models) > 1 else f" in {models[0]}"
         yield f"**{way[0].upper()}{way[1:]}**: {_change(gain, measured, margin)} ({gain}{over})."
     yield from _effects(effects, measured, margin, on_other_grids)
-    yield from _best(runs, pairs, measured)
-    yield from missed_parameters(known, runs)
+    better = missed(known, runs)
+    yield from _best(runs, pairs, measured, better)
+    yield from missed_parameters(better)
     yield from _same_trainings(runs, effects)
     yield from _claims(runs, known)
     yield from agreement(runs)
@@ -53,7 +54,7 @@ def _effects(
     known = effects.estimates("objective")
     # Each at its own parameters, models differ in time by these more than by what they are.
     ways = on_other_grids or [("each at its own parameters", effects)]
-    times = [(way, of_way.groups[-1], of_way.estimates("seconds")) for way, of_way in ways]
+    times = [(way, of_way.estimates("seconds")) for way, of_way in ways]
     for name in effects.contrasts:
         sizes = {group: known[name, group] for group in effects.groups if (name, group) in known}
         if POOLED in sizes:
@@ -67,10 +68,13 @@ def _effects(
                 f"{_verdict(name, size, measured, margin)} ({size}{f' in {group}' * bool(group)})"
                 for group, size in sizes.items()
             )
-        taken = [f"{way}, {ratios[name, group]}" for way, group, ratios in times
-                 if (name, group) in ratios]  # fmt: skip
-        if taken and not name.startswith(INTERACTION):
-            text += f"; training time, {'; '.join(taken)}"
+        for way, ratios in times if not name.startswith(INTERACTION) else ():
+            taken = [
+                f"{group} {ratio}".strip()
+                for (effect, group), ratio in ratios.items()
+                if effect == name and group != POOLED
+            ]
+            text += f"; training time, {way}: {', '.join(taken)}" * bool(taken)
         yield f"**{name[0].upper()}{name[1:]}**: {text}."
 
 
@@ -94,8 +98,14 @@ def _change(effect: Estimate, measured: str, margin: float | None) -> str:
     return f"{measured} does not clearly change"
 
 
-def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator[str]:
-    """Yield which model is the best, and whether its lead is more than chance."""
+def _best(
+    runs: Mapping[str, ModelRun], pairs: Pairs, measured: str,
+    better: Sequence[tuple[ModelRun, Estimate]],
+) -> Iterator[str]:  # fmt: skip
+    """Yield which model is the best, and whether its lead is more than chance.
+
+    `better` are parameters that searches missed: they may make another model the second one.
+    """
     ranked = sorted(runs.values(), key=lambda run: -run.sign * run.result.mean)
     means = [plus_minus(run.result.mean, run.result.deviation, 3) for run in ranked]
     if len(ranked) < 2:
@@ -103,8 +113,8 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
         return
     first, second = ranked[:2]
     text = (
-        f"**{first.model} has the best {measured}** of {len(runs)} models ({means[0]}), followed "
-        f"by {second.model} ({means[1]})"
+        f"**{first.model} has the best {measured}** of {len(runs)} models, each at its own "
+        f"parameters ({means[0]}), followed by {second.model} ({means[1]})"
     )
     leaders = {first.model, second.model}
     for pair, lead, p in zip(pairs.contrasts, pairs.estimates, pairs.p_values, strict=True):
@@ -113,6 +123,10 @@ def _best(runs: Mapping[str, ModelRun], pairs: Pairs, measured: str) -> Iterator
             verdict = "is more than chance" if p < SIGNIFICANT else "may be chance"
             verdict = f"is less than {MARGIN:g}" if lead.is_equal(pair.margin) else verdict
             text += f"; the lead of {gain.text} {verdict} (p {_p_text(p)}, corrected for all pairs)"
+    for run, _ in better:
+        if run.model not in leaders and run.sign * (run.result.mean - second.result.mean) > 0:
+            mean = plus_minus(run.result.mean, run.result.deviation, 3)
+            text += f"; {run.model} has {mean} with parameters that its search missed"
     yield text + "."
 
 
@@ -159,7 +173,13 @@ def _claims(runs: Mapping[str, ModelRun], known: Sequence[ModelRun]) -> Iterator
         else:
             verdict = "do not contradict it: the two cannot be told apart"
         (seconds,) = estimated([test], "seconds")
-        took = "" if seconds is None else f" Its training time is {seconds} that of {first}."
+        of_first, of_second = (cell_text(tested[m].result.parameters) for m in (first, second))
+        took = (
+            ""
+            if seconds is None
+            else f" {second} takes {seconds} the training time of {first}: that is with "
+            f"{of_second}, against {of_first}."
+        )
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
             f"{'At the published parameters our' if is_there else 'Our'} data {verdict} ({gain}; "

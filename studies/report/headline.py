@@ -20,8 +20,8 @@ METHOD = (
     "± is the standard deviation (n-1) over reruns, on seeds that no search used. A seed fixes all "
     "that is random in a training, so models are compared by seed: intervals, in brackets, are "
     "Student's, of the differences by seed, or of the logarithms of ratios, and hold for all that "
-    "a table shows at once with a probability of 95% (Šidák). They cover the chance of the seed, "
-    "not that of which cell won, and not that of the test data where all seeds share these."
+    "a table shows at once with a probability of 95% (Šidák). They cover the luck of the seed, "
+    "not which cell won a search, nor, where all seeds share the test data, the choice of these."
 )
 
 
@@ -86,17 +86,18 @@ def _marks(runs: Mapping[str, ModelRun]) -> str:
         unknown = [run.model for run in runs.values() if not run.published]
         if unknown:
             parts.append(f"nothing is published of {listed(unknown)}")
-    if any(run.published and run.is_fraction for run in runs.values()):
+    if any(map(is_far, runs.values())):
         parts.append(f"‡ differs by more than {FAR:g}")
-    parts.append(
-        f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work slowed "
-        "the machine down, so they do not measure the model"
-    )
-    if any(run.guessing is not None for run in runs.values()):
+    if any(run.is_restless for run in runs.values()):
+        parts.append(
+            f"§ seconds whose standard deviation is over {RESTLESS:.0%} of the mean: other work "
+            "slowed the machine down, so they do not measure the model"
+        )
+    if any(run.dead for run in runs.values()):
         parts.append("¶ some reruns ended no better than guessing, and count")
     has_seconds = any(run.published.get("seconds") for run in runs.values())
     elsewhere = " Published seconds were taken on another machine." * has_seconds
-    return f"{'; '.join(parts)}.{elsewhere}"
+    return f"{'; '.join(parts)}{'.' * bool(parts)}{elsewhere}"
 
 
 def _mixture(chosen: Mapping[str, ModelRun]) -> str:

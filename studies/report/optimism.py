@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from storage.queries import RankedCell
-from studies.display.words import listed, number_text
+from studies.display.words import cell_text, listed, number_text
 from studies.report.choice import trained_otherwise
 from studies.report.contrasts import Contrast, estimated
 from studies.report.gaps import Gap, summarized, unpaired_gap
@@ -90,11 +90,14 @@ def _flattered(run: ModelRun, cell: RankedCell) -> list[float]:
     return list(np.subtract(chosen, other)) if len(chosen) == len(other) else []
 
 
-def missed_parameters(runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]) -> Iterator[str]:
-    """Yield a sentence on models of which other parameters are clearly better than the winner.
+def missed(
+    runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]
+) -> list[tuple[ModelRun, Estimate]]:
+    """Return reruns with parameters that are clearly better than those of the model's winner.
 
-    These are the parameters of reruns in other experiments that train alike, such as the published
-    ones. Intervals hold for all that were compared at once.
+    They are of other experiments that train alike, such as one at the published parameters; the
+    best of each model, and the difference to the winner, by models. Intervals hold for all that
+    were compared at once.
     """
     pairs = [
         (chosen[run.model], run)
@@ -104,15 +107,22 @@ def missed_parameters(runs: Iterable[ModelRun], chosen: Mapping[str, ModelRun]) 
         and not trained_otherwise(run, chosen[run.model])
     ]  # fmt: skip
     contrasts = [contrast for pair in pairs if (contrast := Contrast("missed", pair)).seeds]
-    better: dict[str, list[tuple[Estimate, ModelRun]]] = {}
+    best: dict[str, tuple[ModelRun, Estimate]] = {}
     for contrast, gain in zip(contrasts, estimated(contrasts), strict=True):
         winner, run = contrast.runs
         if gain is not None and winner.sign * gain.direction > 0:
-            better.setdefault(run.model, []).append((gain, run))
-    if better:
-        gains = []
-        for model, known in better.items():
-            gain, run = max(known, key=lambda pair: abs(pair[0].value))
-            there = f"{run.text(run.result.parameters)} ({run.experiment})"
-            gains.append(f"{model} is better with {there} than at its winner's ({gain})")
+            _, before = best.get(run.model, (run, gain))
+            if abs(gain.value) >= abs(before.value):
+                best[run.model] = run, gain
+    return list(best.values())
+
+
+def missed_parameters(better: Iterable[tuple[ModelRun, Estimate]]) -> Iterator[str]:
+    """Yield a sentence on what `missed` returns, where that is something."""
+    gains = [
+        f"{run.model} is better by {gain} with {cell_text(run.result.parameters)} "
+        f"({run.experiment}) than with its winner's parameters"
+        for run, gain in better
+    ]
+    if gains:
         yield f"**The search missed better parameters**: {listed(gains)}."

@@ -49,7 +49,7 @@ def agreement(runs: Mapping[str, ModelRun]) -> Iterator[str]:
     if single := [model for model, gap in known.items() if gap.low is None]:
         verdict = f"one rerun cannot tell noise from a difference in {listed(single)}"
     ways = [
-        f"{word} {'is' if len(beyond) == 1 else 'are'} {listed(beyond)}"
+        f"{listed(beyond)} {'is' if len(beyond) == 1 else 'are'} {word}"
         for word, sign in (("higher", 1), ("lower", -1))
         if (beyond := [named[model] for model in marked if sign * known[model].value > 0])
     ]

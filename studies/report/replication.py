@@ -11,6 +11,7 @@ from studies.report.gaps import Gap, Summary, unpaired_gap
 from studies.report.page import table
 from studies.report.published import FAR, against_published, distance, is_far, published
 from studies.report.runs import PUBLISHED, ModelRun
+from studies.report.statistics import Estimate, unpaired
 
 NOT_NUMBERS = 1.0
 """Distance of two values that are not both numbers."""
@@ -102,13 +103,15 @@ def replication_section(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]
     yield (
         "What our trainings gave at the published parameters: in reruns of just these "
         "(--search published), or else in the cell of our search that is nearest to them. "
-        "± is the standard deviation, for the difference the standard error (s.e.)."
+        "± is the standard deviation. Differences have Welch's intervals, which hold for all "
+        "models of the table at once (95%), and are given in standard errors (s.e.) as well."
     )
     titles = (
         "model", f"published {', '.join(known[0].run.names)}", "ours nearest", "measured", "ours",
         "published", "difference", "in s.e.",
     )  # fmt: skip
-    yield table(titles, map(_row, known))
+    gaps = unpaired([(there.summary, published(there.run)) for there in known])
+    yield table(titles, map(_row, known, gaps))
     for there in known:
         winner = chosen.get(there.run.model)
         if winner and winner.searches and is_far(winner):
@@ -130,13 +133,15 @@ def replication(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Ite
     if single:
         alone = f"one rerun cannot tell noise from a difference in {listed(single)}"
         verdict = f"{verdict}; {alone}" if len(single) < len(there) else alone
+    (run,) = (known.run for known in there if known.run.model == furthest)
+    dead = f"; {run.dead} of its {run.result.reruns} reruns ended no better than guessing"
     yield (
         f"**At the published parameters** {verdict}; the largest difference is {furthest}'s "
-        f"({by_model[furthest]})."
+        f"({by_model[furthest]}{dead * bool(run.dead)})."
     )
 
 
-def _row(there: Replication) -> Sequence[object]:
+def _row(there: Replication, difference: Estimate) -> Sequence[object]:
     errors = there.difference.in_errors
     return (
         there.run.model,
@@ -145,7 +150,7 @@ def _row(there: Replication) -> Sequence[object]:
         there.source,
         plus_minus(*there.summary[:2], 3),
         plus_minus(*published(there.run)[:2], 3),
-        there.difference,
+        difference,
         None if errors is None else fixed(errors, 1, "+"),
     )
 

@@ -15,9 +15,9 @@ from studies.report.searches import winners_lead
 from studies.report.statistics import Estimate
 
 MEANING = {
-    "select_on": "Optimism is by how much the winner's cell is better in the search than in its "
-    "reruns, on test data. The difference is what choosing on the test data was worth, where it "
-    "makes the second one worse.",
+    "select_on": "All is measured on test data: columns differ in the data that chose the winner. "
+    "A winner that is worse where validation data chose it shows what choosing on test data was "
+    "worth. Optimism is by how much the winner's cell is better in the search than in its reruns.",
     "search": "Regret: in the joint search, by how much the best cell's mean is better than that "
     "of the stages' winner, paired by seed: what searching in stages lost there.",
     "rank_by": "A lower bound prefers cells whose repeats agree; a median is decided by no single "
@@ -76,14 +76,19 @@ def settings_section(runs: Sequence[ModelRun]) -> Iterator[str]:
     yield "## Other ways"
     yield (
         f"Experiments that differ in one setting only. {runs[0].objective.capitalize()} is the "
-        "mean of the reruns ± their standard deviation; differences are of the seeds that both "
-        "have, with intervals that hold for all models of a table at once (95%)."
+        "mean of the reruns ± their standard deviation. Differences are of the seeds that both "
+        "have, which may be fewer than those of the means, with intervals that hold for all models "
+        "of a table at once (95%); =: the reruns are the same trainings."
     )
     for field, pairs in known:
         usual, variant = pairs[0]
         yield f"### {variant.experiment} beside {usual.experiment}"
-        differing = f"the values of {field[:-1]}" if _is_grid(variant, field) else field
-        meaning = MEANING.get(field, f"These experiments differ in {differing} alone.")
+        meaning = MEANING.get(field, f"These experiments differ in {field} alone.")
+        if _is_grid(variant, field):
+            meaning = (
+                f"These experiments differ in the values of {field[:-1]} alone. Their seconds were "
+                "taken at different times."
+            )
         racing = [run.experiment for run in (usual, variant) if run.protocol["racing"]]
         if field != "racing" and len(racing) == 1:
             meaning += f" {racing[0]} also gives up cells that fall behind, which trains less."
@@ -161,7 +166,7 @@ def _table(field: str, pairs: Counterparts) -> str:
     gains = estimated([Contrast(field, pair) for pair in pairs])
     for pair, gain in zip(pairs, gains, strict=True):
         row = [pair[0].model, *(cell(run) for cell in columns.values() for run in pair)]
-        row.insert(5, gain)
+        row.insert(5, gain if Contrast(field, pair).sample("objective").any() else "=")
         if field == "search":
             row.append(regret(*pair))
         rows.append(row)
@@ -177,6 +182,8 @@ def _title(run: ModelRun, field: str) -> str:
 
 def _label(run: ModelRun, field: str) -> str:
     value = run.protocol.get(field)
+    if field == "select_on":
+        return f"chosen on {value}"
     if field == "racing":
         return "racing" if value else "all repeats"
     if field == "extend":

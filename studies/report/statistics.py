@@ -26,6 +26,9 @@ fixed before the results were there."""
 TINY = 0.001
 """Differences that are all smaller are written with two digits, wherever these begin."""
 
+ROUNDING = 1e-6
+"""Of a fraction: what is smaller is 0, but for the rounding of floats."""
+
 LARGEST = 700.0
 """Beyond it the exponential of a number is too large to be written as a float."""
 
@@ -69,8 +72,10 @@ class Estimate:
         if 0 < largest < TINY:
             return f"{value:+.2g}"
         text = fixed(value, 3, "+")
-        # An end beside 0 is on its side: `-0.0003`, not `+0.000`.
-        return f"{value:+.1g}" if self.direction and value and text == "+0.000" else text
+        if text != "+0.000" or abs(value) < ROUNDING:
+            return text
+        # A value beside 0 is on its side: `-0.0003`, not `+0.000`.
+        return fixed(value, -math.floor(math.log10(abs(value))), "+")
 
     @property
     def direction(self) -> int:

@@ -12,6 +12,7 @@ from storage.store import open_store
 from storage.trainings import TrainingRun
 from studies.report.choice import model_runs
 from studies.report.optimism import (
+    missed,
     missed_parameters,
     optimism_of_images,
     optimism_of_seeds,
@@ -117,9 +118,10 @@ def test_parameters_that_are_clearly_better_than_the_winner_were_missed(tmp_path
     engine = open_reader(url)
     runs = model_runs(engine)
     engine.dispose()
-    (sentence,) = missed_parameters(runs, {run.model: run for run in runs[:3]})
+    (sentence,) = missed_parameters(missed(runs, {run.model: run for run in runs[:3]}))
     assert re.fullmatch(
-        r"\*\*The search missed better parameters\*\*: AuxMLP is better with 0\.005, 16, 0\.9 "
-        r"\(published\) than at its winner's \(\+0\.050 \[\+0\.04\d, \+0\.05\d\]\)\.",
+        r"\*\*The search missed better parameters\*\*: AuxMLP is better by \+0\.050 "
+        r"\[\+0\.04\d, \+0\.05\d\] with learning_rate 0\.005, batch_size 16, alpha 0\.9 "
+        r"\(published\) than with its winner's parameters\.",
         sentence,
     )

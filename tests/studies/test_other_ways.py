@@ -64,6 +64,7 @@ def test_a_race_is_compared_where_no_closer_experiment_has_the_model(url: str, r
         Filled(store, full).model("MLP", around(0.80))
     text = "\n".join(settings_section(read()))
     closer, _, race = text.partition("### raced beside paper")
+    assert "| 0.800 ± 0.007 | 0.800 ± 0.007 | = |" in closer
     assert "### full beside paper" in closer and "### raced beside full" not in closer
     table, *others = race.split("###")
     assert "| CNN |" in table and "| MLP |" not in table
@@ -74,7 +75,8 @@ def test_a_race_is_compared_where_no_closer_experiment_has_the_model(url: str, r
 def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Read) -> None:
     """Trainings with another alpha in the first stage have that as their alpha."""
     with open_store(url) as store:
-        Filled(store, small()).model("AuxMLP", around(0.80))
+        for model, mean in (("MLP", 0.86), ("CNN", 0.84), ("AuxMLP", 0.80)):
+            Filled(store, small()).model(model, around(mean))
         other = {"learning_rate": 0.005, "batch_size": 8, "alpha": 1.0}
         first = Filled(store, small("alpha-first", stage1_alpha=1), other)
         first.model("AuxMLP", around(0.85, 1.1))
@@ -82,8 +84,12 @@ def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Rea
     assert list(other_trainings(runs)) == []
     chosen = headline(runs)
     assert not any("Trained otherwise" in text for text in incomplete(runs, chosen))
-    (missed,) = (text for text in compose(runs, chosen)[0] if "missed" in text)
-    assert "AuxMLP is better with 0.005, 8, 1 (alpha-first) than at its winner's (+0.050" in missed
+    best, missed = (text for text in compose(runs, chosen)[0] if "missed" in text)
+    assert "0.860 ± 0.007), followed by CNN (0.840 ± 0.007)" in best
+    assert best.endswith("; AuxMLP has 0.850 ± 0.007 with parameters that its search missed.")
+    there = "with learning_rate 0.005, batch_size 8, alpha 1 (alpha-first)"
+    assert f" {there} than with its winner's parameters." in missed
+    assert "AuxMLP is better by +0.050 [" in missed
     text = "".join(settings_section(runs))
     assert "differ in stage1_alpha alone" in text
     assert "| winner, stage1_alpha 0 | winner, stage1_alpha 1 |" in text
@@ -111,7 +117,7 @@ def test_other_data_are_not_mixed_in_where_the_search_differs_too(url: str, read
     runs = read()
     chosen = headline(runs)
     assert [run.experiment for run in chosen.values()] == ["paper", "fixed"]
-    apart = "**Trained otherwise, so not mixed in**: by-seed (other data)."
+    apart = "**Trained otherwise, so not mixed in**: by-seed (other data, split by-seed)."
     assert apart in list(incomplete(runs, chosen))
     (at_published,) = (text for text in compose(runs, chosen)[0] if "missed" in text)
     assert "(fixed)" in at_published and "(by-seed)" not in at_published
@@ -141,7 +147,7 @@ def test_at_one_value_of_a_parameter_times_are_compared(url: str, read: Read) ->
     sentences, files = compose(read(), chosen)
     (sharing,) = (line for line in sentences if line.startswith("**Weight sharing**"))
     # Winners differ in time by their parameters as well, which is left to the table.
-    assert "; training time, where batch_size is 16, ×1.88 [" in sharing
+    assert "; training time, where batch_size is 16: MLP ×1.88 [" in sharing
     assert "own parameters" not in sharing
     assert "The same where batch_size is 16, by 4 seeds:" in files["report.md"].decode()
     assert "by the 4 seeds whose timings nothing disturbed:" in files["report.md"].decode()

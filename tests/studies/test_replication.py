@@ -120,6 +120,8 @@ def test_reruns_that_learned_nothing_are_counted(store: Store) -> None:
     Filled(store, experiment).model("AuxMLP", [0.86, 0.55, 0.87, 0.6])
     _, chosen = read(store)
     assert "4 reruns (2 no better than guessing)" in section(store)
+    (sentence,) = replication(*read(store))
+    assert sentence.endswith("; 2 of its 4 reruns ended no better than guessing).")
     assert "| AuxMLP | 0.720 ± 0.169 | 0.856 ± 0.011 | -0.136 | ‡¶ |" in headline_table(chosen)
 
 

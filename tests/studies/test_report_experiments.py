@@ -25,7 +25,7 @@ def test_a_fourth_architecture_stands_beside_the_others(store: Store, tmp_path: 
     assert "**Two branches**: test accuracy rises (+0.010 [+0.010, +0.010] in MLP)" in text
     assert "| LeNet | 0.800 ± 0.007 | - | - |  | 1.15 ± 0.13 |  | - |" in text
     assert "| AuxLeNet | 0.001 | 16 | 0.5 | - | 1,234 | 4 |" in text
-    assert "1 of 4 clearly differs; lower is " in text
+    assert "1 of 4 clearly differs; SiameseMLP" in text
 
 
 def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path: Path) -> None:
@@ -35,9 +35,9 @@ def test_an_experiment_of_its_own_has_a_report_of_its_own(store: Store, tmp_path
     filled.model("Boost", around(0.35, 2))
     text = report(store, tmp_path)
     assert text.startswith(
-        "# Results of forest\n\n- **Boost has the best test loss** of 2 models (0.350 ± 0.014), "
-        "followed by Forest (0.400 ± 0.007); the lead of -0.050 may be chance (p = 0.125, "
-        "corrected for all pairs).\n\n"
+        "# Results of forest\n\n- **Boost has the best test loss** of 2 models, each at its own "
+        "parameters (0.350 ± 0.014), followed by Forest (0.400 ± 0.007); the lead of -0.050 may be "
+        "chance (p = 0.125, corrected for all pairs).\n\n"
         "**Not begun**: Stump.\n\n## Loss and time\n\n| model | loss |  | seconds |  |\n"
     )
     assert "| model | depth | criterion | rate | trainable parameters | reruns |" in text

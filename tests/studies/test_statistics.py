@@ -154,6 +154,13 @@ def test_numbers_of_any_size_are_written() -> None:
     assert str(Estimate(2e-5, 1e-5, 3.21e-5)) == "+2e-05 [+1e-05, +3.2e-05]"
 
 
+def test_an_end_beside_zero_is_written_on_its_side() -> None:
+    assert str(Estimate(0.003, -0.00042, 0.006)) == "+0.003 [-0.0004, +0.006]"
+    assert str(Estimate(0.003, 0.00004, 0.006)) == "+0.003 [+0.00004, +0.006]"
+    # The rounding of floats is no side.
+    assert str(Estimate(1e-17, -0.002, 0.002)) == "+0.000 [-0.002, +0.002]"
+
+
 def test_gaps_of_hand_made_cases() -> None:
     found = paired_gap([0.5, 0.7, 0.9], [0.4, 0.4, 0.4])
     assert found == Gap(pytest.approx(0.3), pytest.approx(0.2 / math.sqrt(3)))
