@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from studies.display.words import plus_minus
+from studies.display.words import fixed, plus_minus
 from studies.paper import experiment as paper
 from tests.support.pages import README, ROOT, rows
 
@@ -49,7 +49,7 @@ def test_the_replication_is_that_of_the_trainings() -> None:
         assert theirs == plus_minus(known.mean, known.deviation, 3)
         error = math.hypot(deviation, known.deviation) / math.sqrt(10)
         away = mean - known.mean
-        assert difference == f"{away:+.3f} ({away / error:+.1f} s.e.)"
+        assert difference == f"{fixed(away, 3, '+')} ({fixed(away / error, 1, '+')} s.e.)"
         assert abs(away / error) < 2 and abs(away) < 0.03
         assert gain == gains.get(model, "-")
 
