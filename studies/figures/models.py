@@ -184,13 +184,13 @@ def _looks(models: Sequence[DrawnModel]) -> tuple[dict[str, tuple[str, str]], li
         }
         return looks, [_handle(name, *look) for name, look in looks.items()]
     of_group = colours(model.group for model in models)
-    forms = dict.fromkeys(listed(model.treatments) or "none of these" for model in models)
-    of_form = {form: MARKERS[place % len(MARKERS)] for place, form in enumerate(forms)}
+    forms = {model.result.model: listed(model.treatments) or "none of these" for model in models}
+    of_form = {
+        form: MARKERS[place % len(MARKERS)]
+        for place, form in enumerate(dict.fromkeys(forms.values()))
+    }
     looks = {
-        model.result.model: (
-            of_group[model.group],
-            of_form[listed(model.treatments) or "none of these"],
-        )
+        model.result.model: (of_group[model.group], of_form[forms[model.result.model]])
         for model in models
     }
     groups = [

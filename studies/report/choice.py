@@ -46,8 +46,9 @@ def model_runs(engine: Engine) -> list[ModelRun]:
         ):
             names[experiment].update(dict.fromkeys(parameters))
     known = {run.fingerprint: run for run in training_runs(engine)}
+    settings = {name for training in known.values() for name in training.settings}
     runs = [
-        ModelRun(*key, by_stage, cells[key], reruns[key], tuple(names[key[0]]), known)
+        ModelRun(*key, by_stage, cells[key], reruns[key], tuple(names[key[0]]), known, settings)
         for key, by_stage in studies.items()
     ]
     order = model_order(runs)
@@ -112,10 +113,10 @@ def _is_of_trainings(name: str, run: ModelRun, other: ModelRun) -> bool:
     if name in (*USUAL, "repeats", "reruns") or is_grid:
         return False
     # Trainings are not recorded with a setting that shapes the search, or the data, alone.
-    is_recorded = name in {"objective", "direction", *run.training_settings}
+    is_recorded = name in ("objective", "direction", *run.recorded_settings)
     return (
         is_recorded
-        or not run.training_settings
+        or not run.recorded_settings
         or run.protocol.get(DATA) != other.protocol.get(DATA)
     )
 
@@ -144,7 +145,7 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iter
     if absent:
         yield f"**Not begun**: {listed(absent)}."
     apart = {
-        run.experiment: [_other_way(field, run, first) for field in fields]
+        run.experiment: [other_way(field, run, first) for field in fields]
         for first in list(chosen.values())[:1]
         for run in runs
         if not run.missing and (fields := trained_otherwise(run, first))
@@ -154,8 +155,8 @@ def incomplete(runs: Sequence[ModelRun], chosen: Mapping[str, ModelRun]) -> Iter
         yield f"**Trained otherwise, so not mixed in**: {text}."
 
 
-def _other_way(field: str, run: ModelRun, first: ModelRun) -> str:
-    """Return `epochs 9 instead of 25`."""
+def other_way(field: str, run: ModelRun, first: ModelRun) -> str:
+    """Return in which way a run differs from another in a field: `epochs 9 instead of 25`."""
     if field == DATA:
         own = {name: run.protocol[name] for name in run.protocol.keys() - first.protocol.keys()}
         return f"other data{''.join(f', {name} {value}' for name, value in sorted(own.items()))}"

@@ -173,13 +173,15 @@ def _claims(runs: Mapping[str, ModelRun], known: Sequence[ModelRun]) -> Iterator
         else:
             verdict = "do not contradict it: the two cannot be told apart"
         (seconds,) = estimated([test], "seconds")
-        of_first, of_second = (cell_text(tested[m].result.parameters) for m in (first, second))
-        took = (
-            ""
-            if seconds is None
-            else f" {second} takes {seconds} the training time of {first}: that is with "
-            f"{of_second}, against {of_first}."
-        )
+        took = ""
+        if seconds is not None:
+            of_second, of_first = (
+                cell_text(tested[model].result.parameters) for model in (second, first)
+            )
+            took = (
+                f" {second} takes {seconds} the training time of {first}: that is with "
+                f"{of_second}, against {of_first}."
+            )
         yield (
             f"**A published claim** is that {second} is not significantly better than {first}. "
             f"{'At the published parameters our' if is_there else 'Our'} data {verdict} ({gain}; "

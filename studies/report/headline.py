@@ -11,7 +11,7 @@ from studies.display.words import (
     value_text,
 )
 from studies.figures import model_figures
-from studies.report.choice import differences
+from studies.report.choice import differences, other_way
 from studies.report.page import Pictures, table_of_known
 from studies.report.published import FAR, against_published, distance, is_far
 from studies.report.runs import RESTLESS, ModelRun
@@ -31,7 +31,8 @@ def headline_section(
     """Yield tables and figures of all models, and what the marks mean."""
     yield f"## {objective.capitalize()} and time"
     yield headline_table(runs)
-    yield f"{_marks(runs)}{_mixture(runs)}"
+    if remarks := f"{_marks(runs)}{_mixture(runs)}".strip():
+        yield remarks
     yield METHOD
     yield from timing_remarks([run.result for run in runs.values()])
     texts = (
@@ -105,10 +106,7 @@ def _mixture(chosen: Mapping[str, ModelRun]) -> str:
     first, *others = {run.experiment: run for run in chosen.values()}.values()
     text = ""
     for run in others:
-        differing = [
-            f"{name} {run.protocol.get(name)} instead of {first.protocol.get(name)}"
-            for name in differences(run, first)
-        ]
+        differing = [other_way(name, run, first) for name in differences(run, first)]
         text += (
             f" Experiment {run.experiment} differs from {first.experiment} in "
             f"{', '.join(differing) or 'name'}."

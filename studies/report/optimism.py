@@ -107,14 +107,12 @@ def missed(
         and not trained_otherwise(run, chosen[run.model])
     ]  # fmt: skip
     contrasts = [contrast for pair in pairs if (contrast := Contrast("missed", pair)).seeds]
-    best: dict[str, tuple[ModelRun, Estimate]] = {}
+    better: dict[str, list[tuple[ModelRun, Estimate]]] = {}
     for contrast, gain in zip(contrasts, estimated(contrasts), strict=True):
         winner, run = contrast.runs
         if gain is not None and winner.sign * gain.direction > 0:
-            _, before = best.get(run.model, (run, gain))
-            if abs(gain.value) >= abs(before.value):
-                best[run.model] = run, gain
-    return list(best.values())
+            better.setdefault(run.model, []).append((run, gain))
+    return [max(known, key=lambda pair: abs(pair[1].value)) for known in better.values()]
 
 
 def missed_parameters(better: Iterable[tuple[ModelRun, Estimate]]) -> Iterator[str]:

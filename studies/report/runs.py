@@ -1,7 +1,7 @@
 """What a store holds of each model in each experiment, and which of it is complete."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,8 @@ class ModelRun:
     """The parameters of the experiment's models."""
     trainings: Mapping[str, TrainingRun] = field(default_factory=dict)
     """All trainings of the store, by fingerprint."""
+    recorded_settings: Collection[str] = ()
+    """The names of the settings that these are recorded with; empty where none are known."""
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Return an attribute, from the first study of the model that has it."""
@@ -167,11 +169,6 @@ class ModelRun:
         """The trainings of the reruns that did not diverge, as far as they are known."""
         known = (self.trainings.get(rerun.fingerprint or "") for rerun in self.measured)
         return [training for training in known if training]
-
-    @cached_property
-    def training_settings(self) -> set[str]:
-        """The settings that trainings of the store are recorded with; empty if none are known."""
-        return {name for training in self.trainings.values() for name in training.settings}
 
     @property
     def clocks(self) -> set[tuple[str | None, int]]:

@@ -1,6 +1,7 @@
 """The section on the searches: winners, how certain they are, and what they promised."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
@@ -45,14 +46,12 @@ def searches_section(runs: Iterable[ModelRun], pictures: Pictures) -> Iterator[s
         for run, search, stage in drawn(runs)
         for name, figure in search_figures(search, run.cells[stage], run.cells[stage][0])
     ]
-    alike = [run.model for run in runs if run.drawn.group == runs[0].drawn.group]
+    ((group, count),) = Counter(run.drawn.group for run in runs).most_common(1)
+    alike = listed([run.model for run in runs if run.drawn.group == group])
     note = (
-        f"Colours mean the same in all heat maps of models that belong together, such as "
-        f"{listed(alike)}."
+        f"Colours mean the same in all heat maps of models that belong together, such as {alike}."
     )
-    yield folded(
-        "Figures of all searches", [*[note] * (len(alike) > 1), Markdown("\n".join(shown))]
-    )
+    yield folded("Figures of all searches", [*[note] * (count > 1), Markdown("\n".join(shown))])
 
 
 def drawn(runs: Sequence[ModelRun]) -> Iterator[tuple[ModelRun, Search, str]]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 
 from studies.display.words import listed, plus_minus, seconds_text, value_text
-from studies.report.choice import differences, trained_otherwise
+from studies.report.choice import differences, other_way, trained_otherwise
 from studies.report.contrasts import Contrast, estimated
 from studies.report.effects import Effects
 from studies.report.gaps import Gap
@@ -134,8 +134,9 @@ def other_trainings(runs: Sequence[ModelRun]) -> Iterator[tuple[str, list[str], 
         differences = [Contrast(field, pair) for pair in pairs]
         changed = [contrast for contrast in differences if contrast.sample("objective").any()]
         if changed and (together := Contrast.mean(field, changed)).seeds > 1:
-            way = f"{field} {_label(variant, field)} instead of {_label(usual, field)}"
-            ways.append((way, [contrast.runs[0].model for contrast in changed]))
+            ways.append(
+                (other_way(field, variant, usual), [contrast.runs[0].model for contrast in changed])
+            )
             contrasts.append(together)
     for (way, models), gain in zip(ways, estimated(contrasts), strict=True):
         if gain is not None:
@@ -147,7 +148,7 @@ def _is_grid(run: ModelRun, field: str) -> bool:
 
 
 def _table(field: str, pairs: Counterparts) -> str:
-    usual, variant = (_title(run, field) for run in pairs[0])
+    usual, variant = (_label(run, field) for run in pairs[0])
     columns: dict[str, Callable[[ModelRun], object]] = {
         "winner": lambda run: run.text(run.result.parameters),
         pairs[0][0].objective: lambda run: plus_minus(run.result.mean, run.result.deviation, 3),
@@ -166,21 +167,34 @@ def _table(field: str, pairs: Counterparts) -> str:
     gains = estimated([Contrast(field, pair) for pair in pairs])
     for pair, gain in zip(pairs, gains, strict=True):
         row = [pair[0].model, *(cell(run) for cell in columns.values() for run in pair)]
-        row.insert(5, gain if Contrast(field, pair).sample("objective").any() else "=")
+        row.insert(5, "=" if _are_the_same(*pair) else gain)
         if field == "search":
             row.append(regret(*pair))
         rows.append(row)
     return table(titles + ["regret"] * (field == "search"), rows)
 
 
-def _title(run: ModelRun, field: str) -> str:
-    """Return the label of a column, where a number alone would not say what it is."""
-    value, label = run.protocol.get(field), _label(run, field)
-    is_number = isinstance(value, int | float) and label == value_text(value)
-    return f"{field} {label}" if is_number else label
+def _are_the_same(run: ModelRun, other: ModelRun) -> bool:
+    """Return whether reruns are the same trainings, on the seeds that both runs have."""
+    ours, theirs = (
+        {
+            known.seed: (
+                known.parameters,
+                known.settings,
+                known.data,
+                known.numbers,
+                known.loss_curve,
+            )
+            for known in of.rerun_trainings
+        }
+        for of in (run, other)
+    )
+    common = ours.keys() & theirs.keys()
+    return bool(common) and all(ours[seed] == theirs[seed] for seed in common)
 
 
 def _label(run: ModelRun, field: str) -> str:
+    """Return what the title of a column calls an experiment."""
     value = run.protocol.get(field)
     if field == "select_on":
         return f"chosen on {value}"
@@ -190,7 +204,10 @@ def _label(run: ModelRun, field: str) -> str:
         return "beyond the grid" if value else "grid"
     if value is None:
         return "the default"
-    return run.experiment if isinstance(value, list) else value_text(value)
+    if isinstance(value, list):
+        return run.experiment
+    # A number alone would not say what it is.
+    return value if isinstance(value, str) else f"{field} {value_text(value)}"
 
 
 def regret(stages: ModelRun, joint: ModelRun) -> Gap | None:

@@ -72,6 +72,16 @@ def test_a_race_is_compared_where_no_closer_experiment_has_the_model(url: str, r
     assert any("Racing gives up cells" in other for other in others)
 
 
+def test_equal_means_are_no_same_trainings(url: str, read: Read) -> None:
+    with open_store(url) as store:
+        for loss in ("softmax", "logits"):
+            Filled(store, small(loss, auxiliary=loss)).model("AuxMLP", around(0.85))
+            Filled(store, small(loss, auxiliary=loss)).model("MLP", around(0.80))
+    text = "".join(settings_section(read()))
+    assert "| 0.850 ± 0.007 | 0.850 ± 0.007 | +0.000 [+0.000, +0.000] |" in text
+    assert "| 0.800 ± 0.007 | 0.800 ± 0.007 | = |" in text
+
+
 def test_a_setting_of_the_search_alone_is_no_way_of_training(url: str, read: Read) -> None:
     """Trainings with another alpha in the first stage have that as their alpha."""
     with open_store(url) as store:

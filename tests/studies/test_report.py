@@ -264,6 +264,7 @@ def test_experiments_that_choose_otherwise_stand_beside(text: str) -> None:
         in validation
     )
     assert "| winner, chosen on test | winner, chosen on validation | accuracy, c" in validation
+    assert "| chosen on validation - chosen on test | optimism, chosen on test |" in validation
     assert "| optimism, chosen on test | optimism, chosen on validation |" in validation
     # The joint winner's cell is two steps away from that of the stages: 0.02 better there.
     assert "| AuxMLP | 0.001, 16, 0.5 | 0.005, 16, 1 | 0.850 ± 0.006 | 0.860 ± 0.007 |" in joint
