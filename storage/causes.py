@@ -58,9 +58,10 @@ def _sqlite(error: BaseException, place: str) -> str | None:
     name = getattr(error, "sqlite_errorname", None)
     if not isinstance(name, str):
         return None
-    if name == "SQLITE_ERROR":
-        # SQLite has one code for all errors in a statement.
-        return _SQLITE.get(f"{name} {str(error).partition(':')[0]}")
+    if name in ("SQLITE_ERROR", "SQLITE_SCHEMA"):
+        # SQLite has one code for all errors in a statement, and another one for the same errors
+        # while a table is made.
+        return _SQLITE.get(f"SQLITE_ERROR {str(error).partition(':')[0]}")
     primary = "_".join(name.split("_")[:2])
     if primary == "SQLITE_IOERR" and _free_bytes(place) < _ALMOST_FULL:
         return DISK_FULL

@@ -93,6 +93,21 @@ def is_older(connection: Connection) -> bool:
     return "training_runs" in tables and "training_columns" not in tables
 
 
+def is_unfinished(connection: Connection) -> bool:
+    """Return whether tables or views of ours are missing, and no study has begun.
+
+    So it is while a run makes a store, which takes several transactions, and on a server without
+    a store; without a study there is nothing to see yet.
+    """
+    inspected = inspect(connection)
+    tables = set(inspected.get_table_names())
+    if _OURS.keys() <= tables | set(inspected.get_view_names()):
+        return False
+    if not {"alembic_version", "studies"} <= tables:
+        return True
+    return connection.scalar(text("select 1 from studies limit 1")) is None
+
+
 def read_only(url: URL) -> dict[str, Any]:
     """Return the settings of an engine whose connections refuse every write."""
     path = sqlite_path(url)

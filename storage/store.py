@@ -8,7 +8,7 @@ from functools import partial
 
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
-from sqlalchemy import URL, Connection, Engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,7 +17,7 @@ from storage.causes import NO_STUDIES
 from storage.errors import NoStore, StoreError, explained, place
 from storage.inspection import require_schema, require_usable
 from storage.lock import Lock
-from storage.reader import open_reader, read_only
+from storage.reader import is_unfinished, open_reader, read_only
 from storage.tables import create_tables
 from storage.urls import connect_args, parse, sqlite_path
 
@@ -119,20 +119,16 @@ def open_viewer(url: str) -> RDBStorage:
 
     Any number of threads may use it, also while a driver writes the store. Raises `BadStoreURL`,
     and `StoreError` where there is no store that this Optuna can read: `NoStore` where there is no
-    file, or no table of it yet.
+    file, or a run has not made all tables and views yet.
     """
     reader = open_reader(url)
     with explained(reader.url):
         try:
             with reader.connect() as connection:
-                # A database without a version is no store, and Optuna would try to make it one. On
-                # a server it may hold other tables.
-                tables = inspect(connection).get_table_names()
-                on_server = sqlite_path(reader.url) is None
-                if "alembic_version" not in tables and (on_server or not tables):
-                    raise NoStore(NO_STUDIES.format(place=place(reader.url)))
-                connection.execute(text("select version_num from alembic_version"))
                 require_schema(connection, reader.url)
+                # Optuna would try to write its version into a store that has none.
+                if is_unfinished(connection):
+                    raise NoStore(NO_STUDIES.format(place=place(reader.url)))
         finally:
             reader.dispose()
         return RDBStorage(

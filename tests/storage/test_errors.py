@@ -23,8 +23,8 @@ SERVER = "postgresql+psycopg://me:canary@db/studies?options=canary&password=cana
 class Failure(sqlite3.OperationalError):
     """An error as SQLite raises it, with the code given."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__("in SQLite's words")
+    def __init__(self, code: str, words: str = "in SQLite's words") -> None:
+        super().__init__(words)
         self.sqlite_errorname = code
 
 
@@ -45,6 +45,13 @@ class Failure(sqlite3.OperationalError):
 def test_codes_of_sqlite(code: str, message: str) -> None:
     error = explain(DBAPIError("insert", {}, Failure(code)), URL)
     assert error is not None and message in str(error) and "/data/studies.db" in str(error)
+
+
+@pytest.mark.parametrize("code", ["SQLITE_ERROR", "SQLITE_SCHEMA"])
+def test_a_missing_table_has_two_codes(code: str) -> None:
+    """The second one where another process makes the table meanwhile."""
+    error = explain(Failure(code, "no such table: studies"), URL)
+    assert error is not None and "has no tables or views of this version" in str(error)
 
 
 @pytest.mark.parametrize("code", ["SQLITE_CONSTRAINT_CHECK", "SQLITE_ERROR", "SQLITE_MISUSE"])

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from storage.errors import BadStoreURL, StoreError
 from storage.store import open_store
@@ -83,13 +84,30 @@ def test_a_store_in_another_ones_place_is_shown(url: str, tmp_path: Path) -> Non
         assert "Forest" not in page
 
 
-def test_an_unfinished_store_is_waited_for(url: str, tmp_path: Path) -> None:
-    """A run makes the file first, then its tables."""
-    (tmp_path / "studies.db").touch()
+@pytest.mark.parametrize("server", ["url", "postgres_url"])
+def test_a_store_is_waited_for_while_a_run_makes_it(
+    server: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A run makes the file first, then each table, then the views."""
+    url = request.getfixturevalue(server)
+    answers = []
+
+    def execute(_0: object, _1: object, statement: str, *_: object) -> None:
+        if statement.lstrip().upper().startswith(("CREATE", "INSERT")):
+            answers.append((*get(address), *get(f"{address}/api/studies")))
+
     with served(url, tmp_path) as address:
-        assert WAITS in get(address)[1]
-        fill(url, "Forest")
-        assert "Forest" in get(address)[1]
+        event.listen(Engine, "before_cursor_execute", execute)
+        try:
+            with open_store(url):
+                pass
+        finally:
+            event.remove(Engine, "before_cursor_execute", execute)
+        assert "No study has begun yet." in get(address)[1]
+    assert len(answers) > 20
+    for status, page, status_of_program, reason in answers:
+        assert (status, WAITS in page) == (200, True)
+        assert (status_of_program, list(json.loads(reason))) == (503, ["reason"])
 
 
 def test_what_turns_out_to_be_no_store_is_said(url: str, tmp_path: Path) -> None:
